@@ -1,0 +1,3 @@
+"""Runs the five systems and says what they do."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Appointments, reminders and notifications of a clinic."""
+
+from __future__ import annotations

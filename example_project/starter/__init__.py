@@ -1,0 +1,3 @@
+"""Calls to other people's servers, which fail now and then."""
+
+from __future__ import annotations

@@ -1,0 +1,25 @@
+"""
+The admin: registered by Django when it finds this module; a host subclasses what it finds here.
+
+``RecurringModelAdmin`` is for the host's own models with ``RecurringModelMixin``;
+``RecurringModelAdminMixin`` is the same for an admin class of a theme.
+"""
+
+from __future__ import annotations
+
+from recurring_jobs.admin.dead_letters import DeadLetterAdmin
+from recurring_jobs.admin.fires import FireAdmin
+from recurring_jobs.admin.periodic_tasks import PeriodicTaskAdmin
+from recurring_jobs.admin.recurring_models import RecurringModelAdmin, RecurringModelAdminMixin
+from recurring_jobs.admin.runs import RunAdmin
+from recurring_jobs.admin.schedules import ScheduleAdmin
+
+__all__ = [
+    "DeadLetterAdmin",
+    "FireAdmin",
+    "PeriodicTaskAdmin",
+    "RecurringModelAdmin",
+    "RecurringModelAdminMixin",
+    "RunAdmin",
+    "ScheduleAdmin",
+]

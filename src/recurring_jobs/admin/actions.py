@@ -1,0 +1,255 @@
+# ruff: noqa: ARG002  subclasses need them
+"""What a person can do to a row: POST only, by permission, confirmed, and on record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from recurring_jobs.admin.bases import MixinBase
+from recurring_jobs.exceptions import RecurringJobsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.db.models import Model, QuerySet
+    from django.forms import Form
+    from django.http import HttpRequest, HttpResponse
+    from django.urls import URLPattern
+
+
+#: Rows that one bulk action takes; each is named in the confirmation that is sent back.
+MOST_AT_ONCE = 500
+#: Rows shown by name, and errors shown in full, before "and … more".
+MOST_SHOWN = 10
+
+
+class ObjectAction:
+    """
+    One thing to do to a row, offered on its page and, for several rows, on the list.
+
+    A subclass says what it is called and does it in ``perform``. Who may is asked of the
+    admin class: ``has_<permission>_permission(request)``.
+    """
+
+    name: ClassVar[str]
+    permission: ClassVar[str]
+    label: ClassVar[Any]
+    bulk_label: ClassVar[Any]
+    needs_confirmation: ClassVar[bool] = True
+
+    def applies_to(self, obj: Any) -> bool:
+        """Return whether the action makes sense for *obj* as it is now."""
+        return True
+
+    def question(self, count: int) -> str:
+        """Return what to ask before *count* rows are acted on."""
+        raise NotImplementedError
+
+    def notice(self, obj: Any) -> str:
+        """Return what a person should know before acting on *obj*, or an empty text."""
+        return ""
+
+    def form(self, obj: Any, data: Any = None) -> Form | None:
+        """Return the form to show with the question for one row, or None."""
+        return None
+
+    def perform(self, request: HttpRequest, obj: Any, options: dict[str, Any]) -> str:
+        """
+        Act on *obj* and return the sentence for the person and for the record.
+
+        *options* is the cleaned data of the form. Raise RecurringJobsError when it cannot
+        be done; its text is shown.
+        """
+        raise NotImplementedError
+
+    def summary(self, count: int) -> str:
+        """Return what to say after *count* rows were acted on."""
+        raise NotImplementedError
+
+
+class ObjectActionsMixin(MixinBase):
+    """Offer ``object_actions`` on the page of a row and above the list."""
+
+    object_actions: tuple[ObjectAction, ...] = ()
+    confirm_template = "admin/recurring_jobs/confirm_action.html"
+
+    def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
+        super().__init__(model, admin_site)
+        if self.actions is not None:  # None is how a subclass turns all actions off
+            self.actions = [*self.actions, *map(_bulk, self.object_actions)]
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            path(
+                f"<path:object_id>/{action.name}/",
+                self.admin_site.admin_view(_view(self, action)),
+                name=self._url_name(action.name),
+            )
+            for action in self.object_actions
+        ]
+        return [*own, *super().get_urls()]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        tools = self._tools(request, object_id)
+        context = {"recurring_jobs_tools": tools, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
+
+    def may(self, request: HttpRequest, action: ObjectAction, obj: Any = None) -> bool:
+        """Return whether the person behind *request* may see the rows and do *action*."""
+        has_permission = getattr(self, f"has_{action.permission}_permission")
+        return bool(has_permission(request)) and self.has_view_permission(request, obj)
+
+    def act_on_one(
+        self, request: HttpRequest, action: ObjectAction, object_id: str
+    ) -> HttpResponse:
+        """Answer a POST from the page of one row: ask first, then act and go back."""
+        if not self.may(request, action):
+            raise PermissionDenied
+        obj = self.get_object(request, unquote(object_id))
+        if obj is None:
+            raise Http404
+        if not self.may(request, action, obj):
+            raise PermissionDenied
+        is_confirmed = "confirmed" in request.POST or not action.needs_confirmation
+        form = action.form(obj, request.POST if is_confirmed else None)
+        if not is_confirmed or (form is not None and not form.is_valid()):
+            return self._confirmation(request, action, [obj], form)
+        error = self._try(request, action, obj, form.cleaned_data if form else {})
+        if error and form is not None:
+            form.add_error(None, error)
+            return self._confirmation(request, action, [obj], form)
+        if error:
+            self.message_user(request, error, messages.ERROR)
+        return HttpResponseRedirect(self._page_of(obj))
+
+    def act_on_many(
+        self, request: HttpRequest, action: ObjectAction, queryset: QuerySet[Any]
+    ) -> HttpResponse | None:
+        """Answer a POST from the list: ask first, then act on each row and count."""
+        if not self.may(request, action):
+            raise PermissionDenied
+        rows = list(queryset[: MOST_AT_ONCE + 1])
+        if len(rows) > MOST_AT_ONCE:
+            text = _("Too many are selected. Select at most %(most)d at once.")
+            self.message_user(request, text % {"most": MOST_AT_ONCE}, messages.ERROR)
+            return None
+        if action.needs_confirmation and "confirmed" not in request.POST:
+            return self._confirmation(request, action, rows, None)
+        errors = [self._try(request, action, row, {}, is_one_of_many=True) for row in rows]
+        self._report(request, action, [error for error in errors if error], len(rows))
+        return None
+
+    def _try(
+        self,
+        request: HttpRequest,
+        action: ObjectAction,
+        obj: Any,
+        options: dict[str, Any],
+        *,
+        is_one_of_many: bool = False,
+    ) -> str:
+        try:
+            sentence = action.perform(request, obj, options)
+        except RecurringJobsError as error:
+            return str(error)
+        self.log_change(request, obj, sentence)
+        if not is_one_of_many:
+            self.message_user(request, sentence, messages.SUCCESS)
+        return ""
+
+    def _report(
+        self, request: HttpRequest, action: ObjectAction, errors: list[str], count: int
+    ) -> None:
+        done = count - len(errors)
+        if done:
+            self.message_user(request, action.summary(done), messages.SUCCESS)
+        for error in errors[:MOST_SHOWN]:
+            self.message_user(request, error, messages.ERROR)
+        hidden = len(errors) - MOST_SHOWN
+        if hidden > 0:
+            text = ngettext(
+                "%(count)d more could not be done.", "%(count)d more could not be done.", hidden
+            )
+            self.message_user(request, text % {"count": hidden}, messages.ERROR)
+
+    def _confirmation(
+        self, request: HttpRequest, action: ObjectAction, rows: list[Any], form: Form | None
+    ) -> TemplateResponse:
+        is_bulk = "action" in request.POST
+        context = {
+            **self.admin_site.each_context(request),
+            "title": action.bulk_label if is_bulk else action.label,
+            "subtitle": None,
+            "opts": self.opts,
+            "media": self.media,
+            "action": action,
+            "question": action.question(len(rows)),
+            "notice": "" if is_bulk else action.notice(rows[0]),
+            "rows": rows,
+            "shown": rows[:MOST_SHOWN],
+            "hidden_count": max(0, len(rows) - MOST_SHOWN),
+            "form": form,
+            "is_bulk": is_bulk,
+            "checkbox_name": ACTION_CHECKBOX_NAME,
+            "back_url": request.get_full_path() if is_bulk else self._page_of(rows[0]),
+        }
+        setattr(request, "current_app", self.admin_site.name)  # noqa: B010  read by {% url %}
+        return TemplateResponse(request, self.confirm_template, context)
+
+    def _tools(self, request: HttpRequest, object_id: str) -> list[dict[str, Any]]:
+        allowed = [action for action in self.object_actions if self.may(request, action)]
+        obj = self.get_object(request, unquote(object_id)) if allowed else None
+        if obj is None:
+            return []
+        return [
+            {"label": action.label, "name": action.name, "url": self._url_of(obj, action.name)}
+            for action in allowed
+            if action.applies_to(obj) and self.may(request, action, obj)
+        ]
+
+    def _page_of(self, obj: Any) -> str:
+        return self._url_of(obj, "change")
+
+    def _url_of(self, obj: Any, name: str) -> str:
+        return reverse(
+            f"admin:{self._url_name(name)}",
+            args=[quote(obj.pk)],
+            current_app=self.admin_site.name,
+        )
+
+    def _url_name(self, name: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
+
+
+def _view(owner: ObjectActionsMixin, action: ObjectAction) -> Callable[..., HttpResponse]:
+    def view(request: HttpRequest, object_id: str) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        return owner.act_on_one(request, action, object_id)
+
+    return view
+
+
+def _bulk(action: ObjectAction) -> Callable[..., HttpResponse | None]:
+    def act(owner: Any, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        answer: HttpResponse | None = owner.act_on_many(request, action, queryset)
+        return answer
+
+    act.__name__ = f"{action.name}_selected"
+    return admin.action(permissions=[action.permission], description=action.bulk_label)(act)

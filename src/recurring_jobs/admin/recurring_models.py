@@ -1,0 +1,258 @@
+# ruff: noqa: ARG002  Django's signatures
+"""The admin for a host's own recurring model: its rule in words, and the rows made from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import flatten_fieldsets, quote, unquote
+from django.contrib.admin.widgets import AdminTextareaWidget
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.forms import Media
+from django.forms.widgets import Script
+from django.http import HttpResponse, HttpResponseNotAllowed
+from django.template.loader import render_to_string
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from recurring_jobs.admin import shown
+from recurring_jobs.admin.bases import MixinBase, ModelAdmin, StyledMixin
+from recurring_jobs.recurrence.options import options_of
+from recurring_jobs.recurrence.rows import series_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date, datetime
+
+    from django.db.models import Model, QuerySet
+    from django.http import HttpRequest
+    from django.urls import URLPattern
+    from django.utils.safestring import SafeString
+
+#: How many times to come, and how many rows, a page shows.
+TIMES_SHOWN = 10
+ROWS_SHOWN = 20
+
+_RULE_FIELDS = ("recurrence_rule", "recurrence_timezone")
+_SHOWN_FIELDS = ("recurrence_problem", "recurrence_origin", "recurrence_preview", "recurrence_rows")
+
+
+class RecurrenceFilter(admin.SimpleListFilter):
+    """Filter rows by their part in a recurrence."""
+
+    title = gettext_lazy("recurrence")
+    parameter_name = "recurrence"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [
+            ("template", gettext_lazy("templates")),
+            ("occurrence", gettext_lazy("occurrences")),
+            ("set_aside", gettext_lazy("set aside")),
+            ("none", gettext_lazy("not recurring")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        match self.value():
+            case "template":
+                return queryset.filter(recurrence_rule__isnull=False)
+            case "occurrence":
+                return queryset.filter(recurrence_parent__isnull=False)
+            case "set_aside":
+                return queryset.exclude(recurrence_set_aside="")
+            case "none":
+                return queryset.filter(recurrence_rule=None, recurrence_parent=None)
+        return queryset
+
+
+class RecurringModelAdminMixin(StyledMixin, MixinBase):
+    """
+    Show rules in words, the times to come and the rows made, with a preview while typing.
+
+    For an admin class of a theme: ``class TaskAdmin(RecurringModelAdminMixin, ThemeAdmin)``.
+    Columns, filter and the section "Recurrence" are added to what the host declares; a
+    rule that cannot be read is refused by the form with a sentence.
+    """
+
+    @property
+    def media(self) -> Media:
+        script: Any = Script("recurring_jobs/preview.js", type="module")
+        return super().media + Media(js=[script])
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "recurrence_rule":  # one line, as a rule, and no prose
+            kwargs["widget"] = AdminTextareaWidget({"rows": 3, "spellcheck": "false"})
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.recurrence_preview_view)
+        own = path("recurrence-preview/", view, name=self._preview_name())
+        return [own, *super().get_urls()]
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return _with(super().get_list_display(request), "recurrence_words", "recurrence_next")
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        return _with(super().get_list_filter(request), RecurrenceFilter)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return _with(super().get_readonly_fields(request, obj), *_shown_for(obj))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        names = flatten_fieldsets(fieldsets)
+        if self.fieldsets or self.fields:  # the host's own order stays; ours comes after it
+            ours = [name for name in _shown_for(obj) if name not in names]
+            return [*fieldsets, (_("Recurrence"), {"fields": ours})] if ours else fieldsets
+        ours = [name for name in (*_RULE_FIELDS, *_shown_for(obj)) if name in names]
+        rest = [name for name in names if name not in ours]
+        return [(None, {"fields": rest}), (_("Recurrence"), {"fields": ours})]
+
+    def recurrence_preview_view(self, request: HttpRequest) -> HttpResponse:
+        """Answer with the words and the next times of what is typed, as a piece of a page."""
+        if request.method != "GET":
+            return HttpResponseNotAllowed(["GET"])
+        if not (self.has_view_or_change_permission(request) or self.has_add_permission(request)):
+            raise PermissionDenied
+        try:
+            return HttpResponse(_preview(self._typed(request)))
+        except ValidationError as error:
+            return HttpResponse(_fragment(errors=error.messages))
+
+    @admin.display(description=gettext_lazy("recurrence"))
+    def recurrence_words(self, obj: Any) -> SafeString | str:
+        if obj.recurrence_set_aside:
+            return shown.badge("bad", _("set aside"), obj.recurrence_set_aside)
+        if obj.is_occurrence:
+            page = self._page_of(obj.recurrence_parent_id)
+            return format_html('<a href="{}">{}</a>', page, _("occurrence"))
+        try:
+            return obj.describe_recurrence() or shown.NOTHING
+        except ValueError as error:
+            return str(error)
+
+    @admin.display(description=gettext_lazy("next occurrence"))
+    def recurrence_next(self, obj: Any) -> SafeString | str:
+        try:
+            return shown.moment(obj.next_occurrence())
+        except ValueError:
+            return shown.NOTHING
+
+    @admin.display(description=gettext_lazy("set aside"))
+    def recurrence_problem(self, obj: Any) -> SafeString:
+        text = _("No rows are made from it until it is saved again.")
+        return format_html("{} {}", shown.badge("bad", obj.recurrence_set_aside), text)
+
+    @admin.display(description=gettext_lazy("made from"))
+    def recurrence_origin(self, obj: Any) -> SafeString:
+        template = shown.link(self.admin_site, obj.recurrence_parent)
+        return format_html("{} <code>{}</code>", template, obj.recurrence_id or "")
+
+    @admin.display(description=gettext_lazy("what the rule says"))
+    def recurrence_preview(self, obj: Any) -> SafeString:
+        return format_html(
+            '<div class="recurring-jobs-preview" aria-live="polite" data-url="{}"'
+            ' data-fields="{}" data-object="{}">{}</div>',
+            reverse(f"admin:{self._preview_name()}", current_app=self.admin_site.name),
+            " ".join((*_RULE_FIELDS, self._start)),
+            "" if obj is None or obj.pk is None else obj.pk,
+            _preview(obj),
+        )
+
+    @admin.display(description=gettext_lazy("occurrences"))
+    def recurrence_rows(self, obj: Any) -> SafeString:
+        start = self._start
+        rows = self.model._default_manager.filter(recurrence_parent=obj.pk)
+        newest = list(rows.order_by(f"-{start}")[: ROWS_SHOWN + 1])
+        listed = [
+            {
+                "page": self._page_of(row.pk),
+                "text": str(row),
+                "at": shown.moment(getattr(row, start)),
+            }
+            for row in reversed(newest[:ROWS_SHOWN])
+        ]
+        context = {
+            "rows": listed,
+            "has_more": len(newest) > ROWS_SHOWN,
+            "all_url": f"{self._list_url()}?recurrence_parent__id__exact={obj.pk}",
+        }
+        return render_to_string("recurring_jobs/admin/occurrences.html", context)
+
+    def _typed(self, request: HttpRequest) -> Any:
+        pk = request.GET.get("object", "")
+        stored = self.get_object(request, unquote(pk)) if pk else None
+        if stored is not None and not self.has_view_or_change_permission(request, stored):
+            raise PermissionDenied
+        typed = self.model()
+        start = self._start
+        for name in (*_RULE_FIELDS, start):
+            setattr(typed, name, getattr(stored or typed, name))
+        fields = self.get_form(request)().fields
+        for name in (*_RULE_FIELDS, start):
+            given = [key for key in request.GET if key == name or key.startswith(f"{name}_")]
+            if name in fields and given:
+                field = fields[name]
+                raw = field.widget.value_from_datadict(request.GET, {}, name)
+                setattr(typed, name, field.clean(raw))
+        return typed
+
+    @property
+    def _start(self) -> str:
+        model: type[Model] = self.model
+        return options_of(model).start
+
+    def _preview_name(self) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_recurrence_preview"
+
+    def _page_of(self, pk: Any) -> str:
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
+        return reverse(name, args=[quote(pk)], current_app=self.admin_site.name)
+
+    def _list_url(self) -> str:
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"
+        return reverse(name, current_app=self.admin_site.name)
+
+
+class RecurringModelAdmin(RecurringModelAdminMixin, ModelAdmin):
+    """The admin for a model with ``RecurringModelMixin``: register it, or subclass it."""
+
+
+def _with(declared: Any, *names: Any) -> list[Any]:
+    return [*declared, *(name for name in names if name not in declared)]
+
+
+def _shown_for(obj: Any) -> list[str]:
+    if obj is None:
+        return ["recurrence_preview"]
+    is_shown = {
+        "recurrence_problem": bool(obj.recurrence_set_aside),
+        "recurrence_origin": obj.is_occurrence,
+        "recurrence_preview": not obj.is_occurrence or obj.is_template,
+        "recurrence_rows": not obj.is_occurrence or obj.is_template,
+    }
+    return [name for name in _SHOWN_FIELDS if is_shown[name]]
+
+
+def _preview(row: Any) -> SafeString:
+    if row is None or not row.recurrence_rule:
+        return _fragment()
+    try:
+        words = row.describe_recurrence()
+        return _fragment(words=words, times=shown.next_times(_next_times(row), series_of(row).zone))
+    except ValueError as error:  # a rule, a zone or a start that cannot be read
+        return _fragment(errors=[str(error)])
+
+
+def _next_times(row: Any) -> Iterator[datetime | date]:
+    after = timezone.now()
+    series = series_of(row)
+    for _count, occurrence in zip(range(TIMES_SHOWN), series.after(after), strict=False):
+        yield occurrence.at
+
+
+def _fragment(**context: Any) -> SafeString:
+    return render_to_string("recurring_jobs/admin/preview.html", context)

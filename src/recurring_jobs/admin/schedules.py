@@ -1,0 +1,232 @@
+# ruff: noqa: ARG002  the signatures of the bases
+"""The page of schedules: what fires when, and what became of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+from zoneinfo import ZoneInfo
+
+from django.contrib import admin
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from recurring_jobs.admin import shown
+from recurring_jobs.admin.actions import ObjectActionsMixin
+from recurring_jobs.admin.bases import BoundedMixin, ModelAdmin, StyledMixin
+from recurring_jobs.admin.fires import latest_fires, outcome, outcome_table, with_runs
+from recurring_jobs.admin.schedule_actions import Disable, Enable, RunNow
+from recurring_jobs.exceptions import RecurringJobsError
+from recurring_jobs.models import Schedule
+from recurring_jobs.periodic import beat_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from django.contrib.admin.views.main import ChangeList
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+    from django.utils.safestring import SafeString
+
+#: How many fires to come, and how many past ones, a page shows.
+FIRES_SHOWN = 10
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Filter schedules by whether, and why not, they fire."""
+
+    title = gettext_lazy("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(name, label) for name, (label, _kind, _query) in _STATES.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Schedule]) -> QuerySet[Schedule]:
+        state = _STATES.get(self.value() or "")
+        return queryset.filter(state[2]) if state else queryset
+
+
+class OwnerFilter(admin.SimpleListFilter):
+    """Filter schedules by who made them."""
+
+    title = gettext_lazy("owner")
+    parameter_name = "owner"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("code", gettext_lazy("the code")), ("person", gettext_lazy("a person"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Schedule]) -> QuerySet[Schedule]:
+        if self.value() == "code":
+            return queryset.exclude(declared_in="")
+        return queryset.filter(declared_in="") if self.value() == "person" else queryset
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(ObjectActionsMixin, BoundedMixin, StyledMixin, ModelAdmin):
+    """Schedules, whoever made them, with what comes next and what came last."""
+
+    object_actions = (RunNow(), Enable(), Disable())
+    list_display = ("name", "state", "trigger", "next_fire", "last_fire", "owner")
+    list_filter = (StateFilter, OwnerFilter)
+    list_select_related = tuple(
+        f"periodic_task__{name}" for name in ("interval", "crontab", "solar", "clocked")
+    )
+    ordering = ("periodic_task__name",)
+    search_fields = ("periodic_task__name", "periodic_task__task")
+    readonly_fields = (
+        "name",
+        "state",
+        "task",
+        "arguments",
+        "queue",
+        "trigger",
+        "zone",
+        "next_fire",
+        "owner",
+        "withdrawn_at",
+        "set_aside_reason",
+        "next_fires",
+        "last_fires",
+    )
+    fieldsets = (
+        (None, {"fields": ("name", "state", "trigger", "zone", "next_fire", "misfire", "owner")}),
+        (
+            gettext_lazy("Next ten fires"),
+            {"fields": ("next_fires",), "classes": ("recurring-jobs-whole",)},
+        ),
+        (
+            gettext_lazy("Last ten fires"),
+            {"fields": ("last_fires",), "classes": ("recurring-jobs-whole",)},
+        ),
+        (gettext_lazy("Task"), {"fields": ("task", "arguments", "queue")}),
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False  # a schedule comes with its periodic task
+
+    def has_run_permission(self, request: HttpRequest) -> bool:
+        """Return whether the person may fire schedules by hand."""
+        return request.user.has_perm("recurring_jobs.run_schedule")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Schedule]:
+        return super().get_queryset(request).select_related(*self.list_select_related)
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        changes = super().get_changelist_instance(request)
+        _attach_last_fires(cast("list[Schedule]", changes.result_list))
+        return changes
+
+    @admin.display(description=gettext_lazy("name"), ordering="periodic_task__name")
+    def name(self, obj: Schedule) -> str:
+        return str(obj.periodic_task.name)
+
+    @admin.display(description=gettext_lazy("state"))
+    def state(self, obj: Schedule) -> SafeString:
+        label, kind, _query = _STATES[_state_of(obj)]
+        return format_html("{} {}", shown.badge(kind, label), obj.set_aside_reason)
+
+    @admin.display(description=gettext_lazy("fires"))
+    def trigger(self, obj: Schedule) -> str:
+        try:
+            return beat_tables.trigger_of(obj.periodic_task).describe(_)
+        except RecurringJobsError as error:
+            return str(error)
+
+    @admin.display(description=gettext_lazy("time zone"))
+    def zone(self, obj: Schedule) -> str:
+        try:
+            return beat_tables.trigger_of(obj.periodic_task).timezone or shown.NOTHING
+        except RecurringJobsError:
+            return shown.NOTHING
+
+    @admin.display(description=gettext_lazy("next fire"), ordering="next_fire_at")
+    def next_fire(self, obj: Schedule) -> SafeString | str:
+        return shown.moment(obj.next_fire_at if obj.periodic_task.enabled else None)
+
+    @admin.display(description=gettext_lazy("last fire"))
+    def last_fire(self, obj: Schedule) -> SafeString | str:
+        fire = getattr(obj, "last_fire_shown", None)
+        if fire is None:
+            return shown.NOTHING
+        return format_html("{} {}", outcome(fire), shown.moment(fire.nominal_at))
+
+    @admin.display(description=gettext_lazy("owner"), ordering="declared_in")
+    def owner(self, obj: Schedule) -> SafeString | str:
+        return format_html("<code>{}</code>", obj.declared_in) if obj.is_declared else _("a person")
+
+    @admin.display(description=gettext_lazy("task"))
+    def task(self, obj: Schedule) -> SafeString:
+        page = shown.link(self.admin_site, obj.periodic_task, _("edit trigger and arguments"))
+        return format_html("<code>{}</code> {}", obj.periodic_task.task, page)
+
+    @admin.display(description=gettext_lazy("arguments"))
+    def arguments(self, obj: Schedule) -> SafeString | str:
+        return shown.code(f"{obj.periodic_task.args}\n{obj.periodic_task.kwargs}")
+
+    @admin.display(description=gettext_lazy("queue"))
+    def queue(self, obj: Schedule) -> str:
+        return obj.periodic_task.queue or _("the task's own")
+
+    @admin.display(description=gettext_lazy("times"))
+    def next_fires(self, obj: Schedule) -> SafeString | str:
+        try:
+            trigger = beat_tables.trigger_of(obj.periodic_task)
+            times = list(_times(trigger, timezone.now()))
+        except RecurringJobsError as error:
+            return str(error)
+        table = shown.next_times(times, ZoneInfo(trigger.timezone or "UTC"))
+        if obj.periodic_task.enabled:
+            return table
+        note = _("It is not enabled: these are the times it would fire at.")
+        return format_html('<p class="recurring-jobs-quiet">{}</p>{}', note, table)
+
+    @admin.display(description=gettext_lazy("fires"))
+    def last_fires(self, obj: Schedule) -> SafeString | str:
+        fires = obj.fires.order_by("-nominal_at")[:FIRES_SHOWN]
+        return outcome_table(self.admin_site, with_runs(list(fires)))
+
+
+_STATES: dict[str, tuple[Any, str, Q]] = {
+    "set_aside": (gettext_lazy("set aside"), "bad", ~Q(set_aside_reason="")),
+    "enabled": (
+        gettext_lazy("enabled"),
+        "good",
+        Q(set_aside_reason="", periodic_task__enabled=True),
+    ),
+    "withdrawn": (
+        gettext_lazy("withdrawn"),
+        "quiet",
+        Q(set_aside_reason="", periodic_task__enabled=False, withdrawn_at__isnull=False),
+    ),
+    "paused": (
+        gettext_lazy("paused"),
+        "warn",
+        Q(set_aside_reason="", periodic_task__enabled=False, withdrawn_at__isnull=True),
+    ),
+}
+
+
+def _state_of(schedule: Schedule) -> str:
+    if schedule.set_aside_reason:
+        return "set_aside"
+    if schedule.periodic_task.enabled:
+        return "enabled"
+    return "withdrawn" if schedule.withdrawn_at else "paused"
+
+
+def _times(trigger: Any, after: datetime) -> Iterator[datetime]:
+    for _count in range(FIRES_SHOWN):
+        following = trigger.next_after(after)
+        if following is None:
+            return
+        yield following
+        after = following
+
+
+def _attach_last_fires(schedules: list[Schedule]) -> None:
+    fires = latest_fires(schedules)
+    for schedule in schedules:
+        schedule.last_fire_shown = fires.get(schedule.pk)  # type: ignore[attr-defined]

@@ -1,0 +1,108 @@
+"""The views of the API: each parses, asks one service, and tells what it answered."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+
+from recurring_jobs.api.access import admit
+from recurring_jobs.api.bodies import read_trigger_body
+from recurring_jobs.api.problems import Problem
+from recurring_jobs.exceptions import BrokerAwayError, InvalidArgumentError, UnknownTaskError
+from recurring_jobs.inspection import (
+    Mode,
+    loaded_app,
+    run_status,
+    trigger_task,
+    triggerable_task,
+    with_result,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_P = ParamSpec("_P")
+
+
+def _endpoint(
+    *methods: str,
+) -> Callable[
+    [Callable[Concatenate[HttpRequest, _P], HttpResponse]],
+    Callable[Concatenate[HttpRequest, _P], HttpResponse],
+]:
+    """
+    Let *methods* through to a view, and tell the problems it raises.
+
+    The middleware's CSRF check is left to ``access.admit``, since tokens need none. A
+    request is no transaction: a run must be on record before its message is sent.
+    """
+
+    def decorate(
+        view: Callable[Concatenate[HttpRequest, _P], HttpResponse],
+    ) -> Callable[Concatenate[HttpRequest, _P], HttpResponse]:
+        @csrf_exempt
+        @never_cache
+        @transaction.non_atomic_requests
+        @wraps(view)
+        def endpoint(request: HttpRequest, /, *args: _P.args, **kwargs: _P.kwargs) -> HttpResponse:
+            try:
+                if request.method not in methods:
+                    raise _method_problem(methods)
+                return view(request, *args, **kwargs)
+            except Problem as problem:
+                return problem.as_response()
+
+        return endpoint
+
+    return decorate
+
+
+@_endpoint("POST")
+def trigger(request: HttpRequest, name: str) -> HttpResponse:
+    """Start one run of the task *name*: 202 when it is queued, 200 when it was executed here."""
+    caller = admit(request, "trigger", name)
+    if not caller.may_see(name):
+        raise Problem("not-allowed", "This token does not allow this task.")
+    app = loaded_app()
+    try:
+        triggerable_task(app, name)
+        body = read_trigger_body(request)
+        triggered = trigger_task(app, name, body.args, body.kwargs, body.mode)
+    except UnknownTaskError as error:
+        raise Problem("unknown-task", str(error)) from None
+    except InvalidArgumentError as error:
+        raise Problem("invalid-argument", str(error), argument=error.argument) from None
+    except BrokerAwayError:
+        # The error itself names the broker's address, which is not the caller's business.
+        detail = "The broker is away, so nothing was sent. Try again later."
+        raise Problem("broker-away", detail, headers={"Retry-After": "5"}) from None
+    status_url = reverse("recurring_jobs_api:run", args=[triggered.id], current_app=_space(request))
+    told = {**triggered.as_dict(), "status_url": status_url}
+    if body.mode is Mode.IN_PROCESS:
+        return JsonResponse(told)
+    return JsonResponse(told, status=202, headers={"Location": status_url})
+
+
+@_endpoint("GET", "HEAD")
+def run(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Tell the state of a run, and its result where it succeeded and the result is kept."""
+    status = run_status(run_id)
+    caller = admit(request, "status", status.task if status else "")
+    if status is None or not caller.may_see(status.task):
+        raise Problem("unknown-run", "There is no run of this id.")
+    return JsonResponse(with_result(status, loaded_app()).as_dict())
+
+
+def _space(request: HttpRequest) -> str | None:
+    return request.resolver_match.namespace if request.resolver_match else None
+
+
+def _method_problem(methods: tuple[str, ...]) -> Problem:
+    allowed = ", ".join(methods)
+    return Problem("method-not-allowed", f"Use {allowed}.", headers={"Allow": allowed})

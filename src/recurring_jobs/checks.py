@@ -1,0 +1,283 @@
+"""
+System checks: what a newcomer gets wrong, each with what to type.
+
+The ids keep their meaning for ever:
+
+====  =====================================================================
+E001  django_celery_beat is not installed
+E002  django_celery_results is not installed
+E003  RECURRING_JOBS has an unknown key or a wrong value
+E004  USE_TZ is off
+E005  pickle or yaml is accepted from the broker or the result back end
+E006  an entry of API_TOKENS cannot be used, or its token is too short
+E007  API_AUTHORIZE does not name a callable
+E008  CELERY_TIMEZONE is not a time zone
+W001  there is no result back end
+W002  beat does not use our scheduler
+W003  the project's Celery app is not loaded
+W004  SQLite does not begin its transactions as writes
+W005  (deploy) the development broker is used with DEBUG off
+====  =====================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.apps import apps
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004  Django's name
+from django.db import connections
+from django.utils.module_loading import import_string
+
+from recurring_jobs.conf import SHORTEST_TOKEN, conf
+from recurring_jobs.exceptions import CeleryAppMissingError, SettingError, UnknownTimeZoneError
+from recurring_jobs.inspection import loaded_app
+
+TAG = "recurring_jobs"
+SCHEDULER = "recurring_jobs.schedulers:DatabaseScheduler"
+UNSAFE_CONTENT = ("pickle", "application/x-python-serialize", "yaml", "application/x-yaml")
+ACTIONS = ("trigger", "status")
+
+_Check = Callable[..., list[CheckMessage]]
+_Checked = Iterable[CheckMessage]
+
+
+def _check(*, deploy: bool = False) -> Callable[[Callable[[], _Checked]], _Check]:
+    """Register a check that needs to know nothing but the settings."""
+
+    def decorate(find: Callable[[], _Checked]) -> _Check:
+        def check(**_: Any) -> list[CheckMessage]:
+            return list(find())
+
+        check.__name__ = find.__name__
+        register(TAG, deploy=deploy)(check)
+        return check
+
+    return decorate
+
+
+@_check()
+def apps_are_installed() -> _Checked:
+    """E001, E002."""
+    for number, app in enumerate(("django_celery_beat", "django_celery_results"), start=1):
+        if not apps.is_installed(app):
+            yield _error(
+                f"E{number:03}",
+                f"{app} is not installed.",
+                f"Add {app!r} to INSTALLED_APPS, then run: python manage.py migrate",
+            )
+
+
+@_check()
+def settings_are_known() -> _Checked:
+    """E003."""
+    try:
+        problems = conf.problems()
+    except SettingError as error:
+        problems = [error]
+    for problem in problems:
+        yield _error("E003", str(problem), "Correct RECURRING_JOBS in your settings.")
+
+
+@_check()
+def times_are_aware() -> _Checked:
+    """E004."""
+    if not settings.USE_TZ:
+        yield _error(
+            "E004",
+            "USE_TZ is off: occurrences and fires need aware times.",
+            "Write in your settings: USE_TZ = True",
+        )
+
+
+@_check()
+def content_is_safe() -> _Checked:
+    """E005."""
+    for name in ("accept_content", "result_accept_content"):
+        accepted = celery_setting(name) or ()
+        unsafe = [each for each in accepted if str(each).lower() in UNSAFE_CONTENT]
+        if unsafe:
+            yield _error(
+                "E005",
+                f"CELERY_{name.upper()} accepts {', '.join(unsafe)}: whoever can write to the"
+                " broker or the result back end can then run code in your workers.",
+                f"Write in your settings: CELERY_{name.upper()} = ['json']",
+            )
+
+
+@_check()
+def tokens_are_usable() -> _Checked:
+    """E006."""
+    try:
+        clients = conf.api_tokens
+    except SettingError:
+        return
+    for name, client in clients.items():
+        for problem in _token_problems(client):
+            yield _error(
+                "E006",
+                f"RECURRING_JOBS['API_TOKENS'][{name!r}] {problem}",
+                'Write {"token": "...", "allow": ["trigger", "status"]}, the token from: '
+                'python -c "import secrets; print(secrets.token_urlsafe(32))"',
+            )
+
+
+def _token_problems(client: object) -> Iterable[str]:
+    if not isinstance(client, Mapping):
+        yield "is not a dict."
+        return
+    token, allow, tasks = (client.get(key) for key in ("token", "allow", "tasks"))
+    if not isinstance(token, str):
+        yield "has no token."
+    elif len(token) < SHORTEST_TOKEN:
+        yield f"has a token shorter than {SHORTEST_TOKEN} characters, which opens nothing."
+    if not isinstance(allow, (list, tuple, set, frozenset)) or not set(allow) <= set(ACTIONS):
+        yield "must have 'allow', a list of 'trigger' and 'status'."
+    if "tasks" in client and not isinstance(tasks, (list, tuple, set, frozenset)):
+        yield "must have a list of name patterns as 'tasks'."
+    for key in client:
+        if key not in ("token", "allow", "tasks"):
+            yield f"has an unknown key {key!r}."
+
+
+@_check()
+def authorize_is_callable() -> _Checked:
+    """E007."""
+    try:
+        path = conf.api_authorize
+    except SettingError:
+        return
+    if not path:
+        return
+    problem = ""
+    try:
+        if not callable(import_string(path)):
+            problem = "is not callable"
+    except ImportError as error:
+        problem = f"cannot be imported ({error})"
+    if problem:
+        yield _error(
+            "E007",
+            f"RECURRING_JOBS['API_AUTHORIZE']: {path!r} {problem}.",
+            "Give the dotted path of a function authorize(request, action, task_name) that"
+            " returns True or False.",
+        )
+
+
+@_check()
+def timezone_is_known() -> _Checked:
+    """E008."""
+    name = celery_setting("timezone")
+    if name is None or isinstance(name, ZoneInfo):
+        return
+    try:
+        ZoneInfo(str(name))
+    except (KeyError, ValueError, OSError):
+        error = UnknownTimeZoneError(str(name), available_timezones())
+        yield _error(
+            "E008",
+            f"CELERY_TIMEZONE: {error}",
+            "Write in your settings: CELERY_TIMEZONE = TIME_ZONE",
+        )
+
+
+@_check()
+def results_are_kept() -> _Checked:
+    """W001."""
+    backend = celery_setting("result_backend")
+    if not backend or str(backend).startswith("disabled"):
+        yield _warning(
+            "W001",
+            "There is no result back end: what tasks return is thrown away.",
+            "Write in your settings: CELERY_RESULT_BACKEND = 'django-db'",
+        )
+
+
+@_check()
+def scheduler_is_ours() -> _Checked:
+    """W002."""
+    scheduler = celery_setting("beat_scheduler")
+    path = scheduler if isinstance(scheduler, str) else _path_of(scheduler)
+    if path.replace(":", ".") != SCHEDULER.replace(":", "."):
+        yield _warning(
+            "W002",
+            f"Beat uses {path or 'no scheduler of ours'}: rules do not fire, and two beats fire"
+            " everything twice.",
+            f"Write in your settings: CELERY_BEAT_SCHEDULER = {SCHEDULER!r}",
+        )
+
+
+@_check()
+def celery_app_is_loaded() -> _Checked:
+    """W003."""
+    try:
+        loaded_app()
+    except CeleryAppMissingError as error:
+        problem, hint = str(error).split(". ", 1)
+        yield _warning("W003", f"{problem}.", hint)
+
+
+@_check()
+def sqlite_locks_early() -> _Checked:
+    """W004."""
+    for alias, database in connections.settings.items():
+        options = database.get("OPTIONS") or {}
+        mode = str(options.get("transaction_mode", "")).upper()
+        if database.get("ENGINE", "").endswith("sqlite3") and mode not in (
+            "IMMEDIATE",
+            "EXCLUSIVE",
+        ):
+            yield _warning(
+                "W004",
+                f"The SQLite database {alias!r} begins transactions as reads, so beat, workers"
+                " and web will meet 'database is locked'.",
+                f"Write in DATABASES[{alias!r}]: 'OPTIONS': "
+                "{'transaction_mode': 'IMMEDIATE', 'timeout': 30}",
+            )
+
+
+@_check(deploy=True)
+def broker_is_a_server() -> _Checked:
+    """W005."""
+    urls = celery_setting("broker_url") or ()
+    listed = [urls] if isinstance(urls, str) else urls
+    if not settings.DEBUG and any(str(url).startswith("filesystem://") for url in listed):
+        yield _warning(
+            "W005",
+            "The development broker (filesystem://) is used with DEBUG off: a worker that is"
+            " killed loses the messages it had taken.",
+            "Write in your settings: CELERY_BROKER_URL = 'redis://...' or 'amqp://...'",
+        )
+
+
+def celery_setting(name: str) -> Any:
+    """
+    Return a setting of Celery: CELERY_<NAME> of the Django settings, else the loaded app's.
+
+    A project may keep its Celery settings under another prefix or in a file of their own,
+    which only its app knows. Return None without an app.
+    """
+    django_name = f"CELERY_{name.upper()}"
+    if hasattr(settings, django_name):
+        return getattr(settings, django_name)
+    try:
+        return loaded_app().conf.get(name)
+    except CeleryAppMissingError:
+        return None
+
+
+def _path_of(scheduler: Any) -> str:
+    if scheduler is None:
+        return ""
+    return f"{scheduler.__module__}:{scheduler.__qualname__}"
+
+
+def _error(number: str, message: str, hint: str) -> Error:
+    return Error(message, hint=hint, id=f"{TAG}.{number}")
+
+
+def _warning(number: str, message: str, hint: str) -> Warning:
+    return Warning(message, hint=hint, id=f"{TAG}.{number}")

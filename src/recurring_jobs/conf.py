@@ -1,0 +1,133 @@
+"""The RECURRING_JOBS setting: each key with its type, its default and its meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings as django_settings
+
+from recurring_jobs.exceptions import SettingError, did_you_mean
+
+#: Every key that RECURRING_JOBS may hold, with the type of its value.
+KEYS: dict[str, type | tuple[type, ...]] = {
+    "API_AUTHORIZE": str,
+    "API_TOKENS": Mapping,
+    "BEAT_BATCH_SIZE": int,
+    "BEAT_REPUBLISH_AFTER": timedelta,
+    "FINEST_FREQUENCY": str,
+    "OVERRIDES": Mapping,
+    "RETRY": Mapping,
+    "SCHEDULE": Mapping,
+    "SENSITIVE_KEYS": (list, tuple, set, frozenset),
+    "TRACK_RUNS": str,
+}
+
+#: A shorter token of the API could be guessed, and opens nothing.
+SHORTEST_TOKEN = 20
+
+
+class Conf:
+    """Typed access to RECURRING_JOBS, read at each use so that override_settings works."""
+
+    @property
+    def api_authorize(self) -> str:
+        """Dotted path of ``authorize(request, action, task_name) -> bool``; empty: permissions."""
+        return str(self._read("API_AUTHORIZE", ""))
+
+    @property
+    def api_tokens(self) -> Mapping[str, Mapping[str, Any]]:
+        """
+        Name of a client to ``{"token": "…", "allow": ["trigger", "status"]}``.
+
+        ``"tasks": ["pricing.*"]`` limits the client to the tasks of these names.
+        """
+        return dict(self._read("API_TOKENS", {}))
+
+    @property
+    def beat_batch_size(self) -> int:
+        """How many due schedules one beat claims in one transaction."""
+        return int(self._read("BEAT_BATCH_SIZE", 200))
+
+    @property
+    def beat_republish_after(self) -> timedelta:
+        """How old a claimed fire must be before another beat publishes it again."""
+        value: timedelta = self._read("BEAT_REPUBLISH_AFTER", timedelta(seconds=30))
+        return value
+
+    @property
+    def finest_frequency(self) -> str:
+        """The finest FREQ that a template's rule may have."""
+        return str(self._read("FINEST_FREQUENCY", "HOURLY"))
+
+    @property
+    def overrides(self) -> Mapping[str, Mapping[str, Any]]:
+        """Declaration name to options that replace the declared ones in this environment."""
+        return dict(self._read("OVERRIDES", {}))
+
+    @property
+    def retry(self) -> Mapping[str, Any]:
+        """Defaults of BaseTaskWithRetry for the whole project, by its attribute names."""
+        return dict(self._read("RETRY", {}))
+
+    @property
+    def schedule(self) -> Mapping[str, Mapping[str, Any]]:
+        """Periodic tasks declared in settings: name to options of ``periodic_task``."""
+        return dict(self._read("SCHEDULE", {}))
+
+    @property
+    def sensitive_keys(self) -> Sequence[str]:
+        """Argument names whose values are never stored, in addition to the built-in ones."""
+        return tuple(self._read("SENSITIVE_KEYS", ()))
+
+    @property
+    def track_runs(self) -> str:
+        """``"asked"``: runs of tasks that ask for it; ``"all"``: of all BaseTaskWithRetry."""
+        value = str(self._read("TRACK_RUNS", "asked"))
+        if value not in {"asked", "all"}:
+            raise SettingError("TRACK_RUNS", f"is {value!r}. Use 'asked' or 'all'.")
+        return value
+
+    def problems(self) -> list[SettingError]:
+        """Return what is wrong with RECURRING_JOBS: unknown keys and values of a wrong type."""
+        found = []
+        for key, value in self._all().items():
+            if key not in KEYS:
+                found.append(SettingError(key, f"is not a known key.{did_you_mean(key, KEYS)}"))
+            elif not isinstance(value, KEYS[key]):
+                found.append(_wrong_type(key, value))
+            else:
+                found += self._value_problems(key)
+        return found
+
+    def _value_problems(self, key: str) -> list[SettingError]:
+        try:
+            getattr(self, key.lower())
+        except SettingError as error:
+            return [error]
+        return []
+
+    def _read(self, key: str, default: Any) -> Any:
+        values = self._all()
+        if key not in values:
+            return default
+        if not isinstance(values[key], KEYS[key]):
+            raise _wrong_type(key, values[key])
+        return values[key]
+
+    def _all(self) -> Mapping[str, Any]:
+        values = getattr(django_settings, "RECURRING_JOBS", {})
+        if not isinstance(values, Mapping):
+            raise SettingError("…", f"cannot be read: RECURRING_JOBS is {values!r}, not a dict.")
+        return values
+
+
+def _wrong_type(key: str, value: object) -> SettingError:
+    expected = KEYS[key]
+    kinds = expected if isinstance(expected, tuple) else (expected,)
+    names = " or ".join(kind.__name__ for kind in kinds)
+    return SettingError(key, f"is {value!r} ({type(value).__name__}). Give a {names}.")
+
+
+conf = Conf()

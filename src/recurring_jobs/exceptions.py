@@ -1,0 +1,251 @@
+"""Every error that recurring_jobs raises, in one tree."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+def _rebuild(cls: type[RecurringJobsError], message: str, facts: dict[str, Any]) -> Exception:
+    error = cls.__new__(cls, message)
+    Exception.__init__(error, message)
+    error.__dict__.update(facts)
+    return error
+
+
+class RecurringJobsError(Exception):
+    """Base class of all errors of this package; not raised itself."""
+
+    def __reduce__(self) -> tuple[Callable[..., Exception], tuple[Any, ...]]:
+        # Errors are built from facts, not from their message, so the default way back
+        # through pickle (which calls the class with the message) would fail.
+        return _rebuild, (type(self), str(self), dict(self.__dict__))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """
+    Return ``" Did you mean 'x'?"`` for the nearest of *known*, or an empty string.
+    """
+    near = get_close_matches(name, list(known), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+# Settings
+
+
+class SettingError(RecurringJobsError, ValueError):
+    """A key of the RECURRING_JOBS setting is unknown or has a value of the wrong kind."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        self.key = key
+        super().__init__(f"RECURRING_JOBS[{key!r}] {problem}")
+
+
+# Rules
+
+
+class InvalidRuleError(RecurringJobsError, ValueError):
+    """A recurrence rule cannot be read, or asks for what RFC 5545 forbids."""
+
+    def __init__(self, part: str, value: str, problem: str) -> None:
+        self.part = part
+        self.value = value
+        shown = value if len(value) <= 80 else value[:77] + "..."
+        super().__init__(f"{part}: {shown!r} {problem}" if value else f"{part} {problem}")
+
+
+class RuleNeverOccursError(InvalidRuleError):
+    """A recurrence rule is well formed, but no date satisfies it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("Rule", text, "can never occur. Change or remove one of its parts.")
+
+
+class UnknownTimeZoneError(RecurringJobsError, ValueError):
+    """A time zone name is not in the IANA time zone database."""
+
+    def __init__(self, name: str, known: Iterable[str] = ()) -> None:
+        self.name = name
+        super().__init__(
+            f"Time zone {name!r} is not known.{did_you_mean(name, known)} "
+            "Use an IANA name such as 'Europe/Paris'."
+        )
+
+
+class UnknownRecurringModelError(RecurringJobsError, LookupError):
+    """A model was named that is not installed, or does not have the mixin."""
+
+    def __init__(self, label: str, known: Iterable[str] = ()) -> None:
+        self.label = label
+        names = list(known)
+        super().__init__(
+            f"{label!r} is not a recurring model.{did_you_mean(label, names)} "
+            f"Recurring models are: {', '.join(sorted(names)) or 'none'}."
+        )
+
+
+# Declarations and schedules
+
+
+class InvalidTriggerError(RecurringJobsError, ValueError):
+    """A trigger (Cron, Every, RRule, At, Solar) cannot mean anything as written."""
+
+    def __init__(self, kind: str, value: object, problem: str) -> None:
+        self.kind = kind
+        self.value = value
+        super().__init__(f"{kind}({value!r}): {problem}")
+
+
+class InvalidDeclarationError(RecurringJobsError, ValueError):
+    """A periodic task is declared with an option that is unknown or cannot be."""
+
+    def __init__(self, name: str, source: str, problem: str) -> None:
+        self.name = name
+        self.source = source
+        super().__init__(f"Periodic task {name!r}, declared in {source}: {problem}")
+
+
+class DuplicateDeclarationError(RecurringJobsError, ValueError):
+    """Two periodic tasks are declared under one name."""
+
+    def __init__(self, name: str, first: str, second: str) -> None:
+        self.name = name
+        super().__init__(
+            f"Periodic task {name!r} is declared twice, in {first} and in {second}. "
+            "Give one of them another name."
+        )
+
+
+class InvalidDeclarationsError(RecurringJobsError, ValueError):
+    """Some declarations are wrong, so none was applied."""
+
+    def __init__(self, problems: Iterable[Exception]) -> None:
+        self.problems = [str(problem) for problem in problems]
+        super().__init__("\n".join(self.problems))
+
+
+class NothingDeclaredError(RecurringJobsError, RuntimeError):
+    """No declaration was loaded, while the database has schedules that came from code."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        super().__init__(
+            f"No periodic task is declared, but {count} in the database came from declarations. "
+            "None was disabled or deleted: more likely the task modules were not loaded. "
+            "Check that the Celery app discovers them, or disable the rows in the admin."
+        )
+
+
+class SyncBusyError(RecurringJobsError, TimeoutError):
+    """Another process is bringing the schedules in line, and did not finish in time."""
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        super().__init__(
+            f"Another process has been changing the schedules for {seconds} seconds. "
+            "Nothing was changed here; try again."
+        )
+
+
+# Runs
+
+
+class GiveUp(RecurringJobsError):  # noqa: N818  a verb that a task says, not an error name
+    """
+    Raised by a task to end now, without another retry, as a dead letter.
+    """
+
+    def __init__(self, reason: str = "The task gave up.") -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class RetryLater(RecurringJobsError):  # noqa: N818  see GiveUp
+    """
+    Raised by a task to be retried after exactly *delay*, as the other side asked.
+
+    *delay* is a number of seconds or a timedelta, not negative. It counts as a retry
+    and is not jittered. Raise ValueError for a negative delay.
+    """
+
+    def __init__(self, delay: float | timedelta, reason: str = "") -> None:
+        self.delay = delay if isinstance(delay, timedelta) else timedelta(seconds=delay)
+        self.reason = reason
+        if self.delay < timedelta(0):
+            message = f"RetryLater: the delay {delay!r} is negative. Give seconds from now."
+            raise ValueError(message)
+        super().__init__(reason or f"To be retried in {self.delay.total_seconds():g} s.")
+
+
+class InvalidTaskOptionError(RecurringJobsError, ValueError):
+    """A task is defined with a retry option that cannot be."""
+
+    def __init__(self, task: str, option: str, problem: str) -> None:
+        self.task = task
+        self.option = option
+        super().__init__(f"Task {task!r}: {option} {problem}")
+
+
+class NotSendableError(RecurringJobsError, ValueError):
+    """A dead letter cannot be sent again as it is."""
+
+    def __init__(self, letter: object, problem: str) -> None:
+        super().__init__(f"Dead letter {letter} cannot be sent again: {problem}")
+
+
+# Asking from outside: API and commands
+
+
+class UnknownTaskError(RecurringJobsError, LookupError):
+    """No task of this name may be triggered: it does not exist, or is not triggerable."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            "No task of this name can be triggered. "
+            "A task can be when its code says triggerable=True."
+        )
+
+
+class InvalidArgumentError(RecurringJobsError, ValueError):
+    """A task cannot be called with an argument that was given, or without one that was not."""
+
+    def __init__(self, task: str, argument: str, problem: str) -> None:
+        self.task = task
+        self.argument = argument
+        super().__init__(f"Argument {argument!r} of task {task!r} {problem}")
+
+
+class BrokerAwayError(RecurringJobsError, ConnectionError):
+    """The broker could not be reached, so nothing was sent and nothing could be asked."""
+
+    def __init__(self, url: str, problem: str) -> None:
+        self.url = url
+        super().__init__(
+            f"The broker {url} cannot be reached ({problem}). "
+            "Start it, or correct CELERY_BROKER_URL."
+        )
+
+
+class CeleryAppMissingError(RecurringJobsError, RuntimeError):
+    """The project's Celery app was not loaded, so Celery would use an empty one."""
+
+    def __init__(self, project: str) -> None:
+        self.project = project
+        super().__init__(
+            "The project's Celery app is not loaded. "
+            f"Write into {project}/__init__.py: from {project}.celery import app as celery_app"
+        )
+
+
+class LetterClosedError(RecurringJobsError, ValueError):
+    """A dead letter was sent again, or discarded, before."""
+
+    def __init__(self, letter: object, state: str, closed_by: str = "") -> None:
+        self.state = state
+        by = f" by {closed_by}" if closed_by else ""
+        super().__init__(f"Dead letter {letter} was {state}{by} before. Nothing was done.")

@@ -1,0 +1,3 @@
+"""Management."""
+
+from __future__ import annotations

@@ -1,0 +1,94 @@
+"""``manage.py generate_occurrences``: one pass of the generator, by hand or from cron."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+
+from recurring_jobs.exceptions import UnknownRecurringModelError, did_you_mean
+from recurring_jobs.recurrence.occurrences import (
+    GenerationReport,
+    generate_occurrences,
+    recurring_model,
+    recurring_models,
+)
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+    from recurring_jobs.recurrence.models import RecurringModelMixin
+
+
+class Command(BaseCommand):
+    help = "Make the occurrences that templates need now, and end with their number."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--model",
+            action="append",
+            metavar="APP.MODEL",
+            help="Only this model; may be given several times. Default: all recurring models.",
+        )
+        parser.add_argument(
+            "--limit", type=int, metavar="N", help="Look at no more than N templates in all."
+        )
+        parser.add_argument("--database", metavar="ALIAS", help="Default: as the router says.")
+        parser.add_argument("--dry-run", action="store_true", help="Count, and write nothing.")
+        parser.add_argument("--json", action="store_true", help="Print the reports as JSON.")
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  Django's signature
+        models = _models(options["model"])
+        _validate(options["limit"], options["database"])
+        left = options["limit"]
+        reports: dict[str, GenerationReport] = {}
+        for model in models:
+            report = generate_occurrences(
+                model, using=options["database"], limit=left, dry_run=options["dry_run"]
+            )
+            left = None if left is None else left - report.templates
+            reports[model._meta.label] = report
+            if not options["json"]:
+                self.stdout.write(_line(model._meta.label, report))
+        total = sum(reports.values(), GenerationReport())
+        if options["json"]:
+            self.stdout.write(json.dumps(_document(reports, total, dry_run=options["dry_run"])))
+        else:
+            made = "that would be made" if options["dry_run"] else "made"
+            self.stdout.write(f"Occurrences {made}: {total.created}")
+
+
+def _models(labels: list[str] | None) -> list[type[RecurringModelMixin]]:
+    if labels is None:
+        return recurring_models()
+    try:
+        return [recurring_model(label) for label in labels]
+    except UnknownRecurringModelError as error:
+        raise CommandError(str(error)) from error
+
+
+def _validate(limit: int | None, alias: str | None) -> None:
+    if limit is not None and limit < 1:
+        message = f"--limit {limit}: give a number of templates from 1."
+        raise CommandError(message)
+    if alias is not None and alias not in connections:
+        message = f"--database {alias!r} is not in DATABASES.{did_you_mean(alias, connections)}"
+        raise CommandError(message)
+
+
+def _line(label: str, report: GenerationReport) -> str:
+    made = f"{report.created} made, {report.updated} changed, {report.removed} removed"
+    return f"{label}: {made}, {report.set_aside} set aside ({report.templates} templates were due)"
+
+
+def _document(
+    reports: dict[str, GenerationReport], total: GenerationReport, *, dry_run: bool
+) -> dict[str, Any]:
+    return {
+        "models": {label: asdict(report) for label, report in reports.items()},
+        "total": asdict(total),
+        "dry_run": dry_run,
+    }

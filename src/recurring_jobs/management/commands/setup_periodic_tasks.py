@@ -1,0 +1,172 @@
+"""Makes the stored schedules say what the code declares."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DEFAULT_DB_ALIAS, OperationalError, ProgrammingError, connections
+from django.utils.translation import gettext as _
+
+from recurring_jobs.exceptions import RecurringJobsError
+from recurring_jobs.periodic.plan import Change, Drift, FieldChange, Kind, Plan
+from recurring_jobs.periodic.sync import sync_schedules
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+_SIGNS = {
+    Kind.CREATE: "+",
+    Kind.UPDATE: "~",
+    Kind.ADOPT: "~",
+    Kind.REVIVE: "+",
+    Kind.WITHDRAW: "-",
+    Kind.PRUNE: "-",
+    Kind.KEEP: "=",
+}
+
+
+class Command(BaseCommand):
+    """Plan, apply and print; exit 1 where something still differs, 2 for a wrong declaration."""
+
+    help = "Bring django-celery-beat's tables in line with the declared periodic tasks."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        flags = {
+            "--dry-run": "Print the plan and change nothing.",
+            "--check": "Change nothing and exit 1 when anything differs.",
+            "--json": "Print the plan as JSON.",
+            "--prune": "Delete schedules whose declaration has gone, instead of disabling them.",
+            "--adopt": "Take over rows that a person made under the name of a declaration.",
+            "--force": "Put the code's word back where an operator changed a schedule.",
+        }
+        for flag, meaning in flags.items():
+            parser.add_argument(flag, action="store_true", help=meaning)
+        parser.add_argument(
+            "--database", default=None, choices=tuple(connections), help="Database to change."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  Django's signature
+        only_plan = options["dry_run"] or options["check"]
+        try:
+            plan = sync_schedules(
+                using=options["database"],
+                dry_run=only_plan,
+                prune=options["prune"],
+                adopt=options["adopt"],
+                force=options["force"],
+            )
+        except RecurringJobsError as error:
+            raise CommandError(str(error), returncode=2) from error
+        except (OperationalError, ProgrammingError) as error:
+            alias = options["database"] or DEFAULT_DB_ALIAS
+            message = _("The database %(alias)r cannot be used: %(error)s Has it been migrated?")
+            raise CommandError(message % {"alias": alias, "error": error}, returncode=2) from error
+        if options["json"]:
+            self.stdout.write(json.dumps(_as_json(plan, is_applied=not only_plan), indent=2))
+        else:
+            self._print(plan, verbosity=options["verbosity"], is_applied=not only_plan)
+        if plan.conflicts or (options["check"] and plan.differs):
+            raise SystemExit(1)
+
+    def _print(self, plan: Plan, *, verbosity: int, is_applied: bool) -> None:
+        drift: dict[str, list[Drift]] = {}
+        for each in plan.drift:
+            drift.setdefault(each.name, []).append(each)
+        for change in plan.changes:
+            if verbosity >= 1:
+                self.stdout.write(_line(change))
+            for each in drift.get(change.name, []):
+                self.stdout.write(_drift_line(each))
+        for name in plan.ended:
+            self.stderr.write(_("%(name)r will never fire: its time is past.") % {"name": name})
+        for problem in plan.problems:
+            self.stderr.write(self.style.ERROR(problem))
+        self.stdout.write(_summary(plan, is_applied=is_applied))
+
+
+def _line(change: Change) -> str:
+    head = f"{_SIGNS[change.kind]} {change.name}"
+    if change.kind is Kind.CREATE:
+        new = {each.field: each.new for each in change.fields}
+        return f"{head}: {new['task']}, {_shown('trigger', new['trigger'])}"
+    if change.kind is Kind.PRUNE:
+        return f"{head}: deleted, its declaration has gone"
+    notes = {
+        Kind.WITHDRAW: "disabled, its declaration has gone",
+        Kind.ADOPT: "taken over",
+        Kind.REVIVE: "declared again",
+    }
+    parts = [notes[change.kind]] if change.kind in notes else []
+    if change.kind is not Kind.WITHDRAW:
+        parts += [_field_text(each) for each in change.fields]
+    return f"{head}: {'; '.join(parts)}" if parts else head
+
+
+def _field_text(change: FieldChange) -> str:
+    old, new = _shown(change.field, change.old), _shown(change.field, change.new)
+    note = " (was changed by hand)" if change.replaces_edit else ""
+    return f"{change.field} {old} -> {new}{note}"
+
+
+def _drift_line(drift: Drift) -> str:
+    stored, declared = _shown(drift.field, drift.stored), _shown(drift.field, drift.declared)
+    return f"  ! {drift.field} stays {stored}, changed by hand (declared: {declared})"
+
+
+def _shown(field: str, value: Any) -> str:
+    if field != "trigger" or not isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    return " ".join(str(part) for part in value.values() if part is not None)
+
+
+def _summary(plan: Plan, *, is_applied: bool) -> str:
+    counts = plan.counts()
+    words = {
+        "create": ("created", "to create"),
+        "update": ("updated", "to update"),
+        "adopt": ("adopted", "to adopt"),
+        "revive": ("revived", "to revive"),
+        "withdraw": ("disabled", "to disable"),
+        "prune": ("deleted", "to delete"),
+    }
+    parts = [
+        f"{counts[kind]} {done if is_applied else to_do}"
+        for kind, (done, to_do) in words.items()
+        if counts[kind]
+    ]
+    parts.append(f"{counts['keep']} unchanged")
+    parts += [f"{counts[kind]} in {kind}" for kind in ("drift", "conflict") if counts[kind]]
+    return ", ".join(parts) + "."
+
+
+def _as_json(plan: Plan, *, is_applied: bool) -> dict[str, Any]:
+    return {
+        "applied": is_applied,
+        "changes": [
+            {
+                "name": change.name,
+                "kind": change.kind.value,
+                "fields": [
+                    {"field": each.field, "old": each.old, "new": each.new}
+                    for each in change.fields
+                ],
+            }
+            for change in plan.changes
+        ],
+        "drift": [
+            {
+                "name": each.name,
+                "field": each.field,
+                "stored": each.stored,
+                "declared": each.declared,
+            }
+            for each in plan.drift
+        ],
+        "conflicts": [
+            {"name": each.name, "declared_in": each.declared_in} for each in plan.conflicts
+        ],
+        "ended": list(plan.ended),
+        "counts": plan.counts(),
+    }

@@ -1,0 +1,450 @@
+"""The first tables."""
+
+from __future__ import annotations
+
+import django.db.models.deletion
+import django.utils.timezone
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    initial = True
+
+    dependencies = [
+        ("django_celery_beat", "0019_alter_periodictasks_options"),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name="DeadLetter",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("task", models.CharField(max_length=255, verbose_name="task")),
+                ("task_id", models.CharField(max_length=64, verbose_name="task id")),
+                ("root_id", models.CharField(blank=True, max_length=64, verbose_name="root id")),
+                ("queue", models.CharField(blank=True, max_length=255, verbose_name="queue")),
+                (
+                    "args",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text="As they were sent, without what is secret.",
+                        verbose_name="positional arguments",
+                    ),
+                ),
+                (
+                    "kwargs",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="As they were sent, without what is secret.",
+                        verbose_name="keyword arguments",
+                    ),
+                ),
+                ("headers", models.JSONField(blank=True, default=dict, verbose_name="headers")),
+                (
+                    "is_sendable",
+                    models.BooleanField(default=True, verbose_name="can be sent again as it is"),
+                ),
+                (
+                    "not_sendable_reason",
+                    models.TextField(blank=True, verbose_name="cannot be sent because"),
+                ),
+                (
+                    "exception_type",
+                    models.CharField(blank=True, max_length=255, verbose_name="exception type"),
+                ),
+                ("exception", models.TextField(blank=True, verbose_name="exception")),
+                (
+                    "tracebacks",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text="One text for each attempt that is known, the last one last.",
+                        verbose_name="tracebacks",
+                    ),
+                ),
+                ("attempts", models.PositiveIntegerField(default=1, verbose_name="attempts")),
+                (
+                    "failed_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="failed at"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "open"),
+                            ("requeued", "requeued"),
+                            ("discarded", "discarded"),
+                        ],
+                        default="open",
+                        max_length=16,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "requeued_as",
+                    models.CharField(blank=True, max_length=64, verbose_name="requeued as"),
+                ),
+                (
+                    "closed_by",
+                    models.CharField(blank=True, max_length=255, verbose_name="closed by"),
+                ),
+                (
+                    "closed_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="closed at"),
+                ),
+            ],
+            options={
+                "verbose_name": "dead letter",
+                "verbose_name_plural": "dead letters",
+                "ordering": ["-failed_at"],
+                "permissions": [
+                    ("requeue_deadletter", "Can send dead letters again"),
+                    ("discard_deadletter", "Can discard dead letters"),
+                ],
+                "indexes": [
+                    models.Index(fields=["state", "failed_at"], name="recurring_jobs_letter_state"),
+                    models.Index(
+                        fields=["task", "exception_type"], name="recurring_jobs_letter_task"
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("task_id",), name="recurring_jobs_dead_letter_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["open", "requeued", "discarded"])),
+                        name="recurring_jobs_dead_letter_known_state",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Schedule",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "declared_in",
+                    models.CharField(
+                        blank=True,
+                        help_text="Where the code declares it; empty for one that a person made.",
+                        max_length=255,
+                        verbose_name="declared in",
+                    ),
+                ),
+                (
+                    "applied",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="What was last applied from code, field by field.",
+                        verbose_name="applied",
+                    ),
+                ),
+                (
+                    "withdrawn_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="When it was disabled because its declaration had gone.",
+                        null=True,
+                        verbose_name="withdrawn at",
+                    ),
+                ),
+                ("rule", models.TextField(blank=True, verbose_name="rule")),
+                (
+                    "rule_start",
+                    models.CharField(
+                        blank=True,
+                        help_text="Local date and time that the rule counts from, such as 2026-01-05T09:00:00.",
+                        max_length=32,
+                        verbose_name="rule start",
+                    ),
+                ),
+                (
+                    "rule_timezone",
+                    models.CharField(blank=True, max_length=64, verbose_name="rule time zone"),
+                ),
+                (
+                    "anchored_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Instant that an interval counts from; empty for the Unix epoch.",
+                        null=True,
+                        verbose_name="anchored at",
+                    ),
+                ),
+                (
+                    "misfire",
+                    models.CharField(
+                        choices=[
+                            ("latest", "the latest one is fired"),
+                            ("earliest", "the earliest one is fired"),
+                            ("all", "each one is fired"),
+                            ("skip", "none is fired"),
+                        ],
+                        default="latest",
+                        max_length=16,
+                        verbose_name="misfire",
+                    ),
+                ),
+                (
+                    "trigger_key",
+                    models.CharField(
+                        blank=True,
+                        editable=False,
+                        help_text="Fingerprint of the trigger that the next fire was computed with.",
+                        max_length=64,
+                        verbose_name="trigger key",
+                    ),
+                ),
+                (
+                    "next_fire_at",
+                    models.DateTimeField(
+                        blank=True, editable=False, null=True, verbose_name="next fire at"
+                    ),
+                ),
+                (
+                    "set_aside_reason",
+                    models.TextField(blank=True, editable=False, verbose_name="set aside because"),
+                ),
+                (
+                    "periodic_task",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="recurring_schedule",
+                        to="django_celery_beat.periodictask",
+                        verbose_name="periodic task",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "schedule",
+                "verbose_name_plural": "schedules",
+                "permissions": [("run_schedule", "Can run schedule now")],
+            },
+        ),
+        migrations.CreateModel(
+            name="Fire",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("scheduled", "scheduled"), ("manual", "run now")],
+                        default="scheduled",
+                        max_length=16,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("nominal_at", models.DateTimeField(verbose_name="nominal time")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("claimed", "claimed"),
+                            ("published", "published"),
+                            ("missed", "missed"),
+                            ("refused", "could not be sent"),
+                        ],
+                        default="claimed",
+                        max_length=16,
+                        verbose_name="state",
+                    ),
+                ),
+                ("task_id", models.CharField(max_length=64, unique=True, verbose_name="task id")),
+                (
+                    "stands_for",
+                    models.PositiveIntegerField(
+                        default=1,
+                        help_text="How many nominal times this fire stands for, itself included.",
+                        verbose_name="stands for",
+                    ),
+                ),
+                ("reason", models.TextField(blank=True, verbose_name="reason")),
+                (
+                    "claimed_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="claimed at"
+                    ),
+                ),
+                (
+                    "published_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="published at"),
+                ),
+                (
+                    "schedule",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="fires",
+                        to="recurring_jobs.schedule",
+                        verbose_name="schedule",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "fire",
+                "verbose_name_plural": "fires",
+                "ordering": ["-nominal_at"],
+            },
+        ),
+        migrations.CreateModel(
+            name="Run",
+            fields=[
+                (
+                    "id",
+                    models.CharField(
+                        max_length=64, primary_key=True, serialize=False, verbose_name="task id"
+                    ),
+                ),
+                ("root_id", models.CharField(blank=True, max_length=64, verbose_name="root id")),
+                (
+                    "retried_from",
+                    models.CharField(
+                        blank=True,
+                        help_text="Task id of the dead letter that was sent again as this run.",
+                        max_length=64,
+                        verbose_name="retried from",
+                    ),
+                ),
+                ("task", models.CharField(max_length=255, verbose_name="task")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "queued"),
+                            ("running", "running"),
+                            ("retrying", "retrying"),
+                            ("succeeded", "succeeded"),
+                            ("failed", "failed"),
+                            ("lost", "lost"),
+                            ("skipped", "skipped"),
+                        ],
+                        default="queued",
+                        max_length=16,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "attempt",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="Counted from 1; 0 before the first.",
+                        verbose_name="attempt",
+                    ),
+                ),
+                ("worker", models.CharField(blank=True, max_length=255, verbose_name="worker")),
+                ("queue", models.CharField(blank=True, max_length=255, verbose_name="queue")),
+                (
+                    "args",
+                    models.JSONField(blank=True, default=list, verbose_name="positional arguments"),
+                ),
+                (
+                    "kwargs",
+                    models.JSONField(blank=True, default=dict, verbose_name="keyword arguments"),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="created at"
+                    ),
+                ),
+                (
+                    "started_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="started at"),
+                ),
+                (
+                    "finished_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="finished at"),
+                ),
+                (
+                    "heartbeat_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="heartbeat at"),
+                ),
+                (
+                    "progress_done",
+                    models.PositiveBigIntegerField(blank=True, null=True, verbose_name="done"),
+                ),
+                (
+                    "progress_total",
+                    models.PositiveBigIntegerField(blank=True, null=True, verbose_name="total"),
+                ),
+                (
+                    "progress_note",
+                    models.CharField(blank=True, max_length=255, verbose_name="note"),
+                ),
+                ("exception", models.TextField(blank=True, verbose_name="exception")),
+                (
+                    "fire",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="runs",
+                        to="recurring_jobs.fire",
+                        verbose_name="fire",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "run",
+                "verbose_name_plural": "runs",
+                "ordering": ["-created_at"],
+                "permissions": [("trigger_run", "Can trigger tasks")],
+                "indexes": [
+                    models.Index(fields=["state", "created_at"], name="recurring_jobs_run_state"),
+                    models.Index(fields=["task", "created_at"], name="recurring_jobs_run_task"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "state__in",
+                                [
+                                    "queued",
+                                    "running",
+                                    "retrying",
+                                    "succeeded",
+                                    "failed",
+                                    "lost",
+                                    "skipped",
+                                ],
+                            )
+                        ),
+                        name="recurring_jobs_run_known_state",
+                    )
+                ],
+            },
+        ),
+        migrations.AddIndex(
+            model_name="schedule",
+            index=models.Index(fields=["next_fire_at"], name="recurring_jobs_schedule_next"),
+        ),
+        migrations.AddIndex(
+            model_name="fire",
+            index=models.Index(fields=["state", "claimed_at"], name="recurring_jobs_fire_state"),
+        ),
+        migrations.AddConstraint(
+            model_name="fire",
+            constraint=models.UniqueConstraint(
+                fields=("schedule", "kind", "nominal_at"), name="recurring_jobs_fire_once"
+            ),
+        ),
+    ]

@@ -1,0 +1,3 @@
+"""Migrations: named, linear."""
+
+from __future__ import annotations

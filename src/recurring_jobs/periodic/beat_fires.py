@@ -1,0 +1,92 @@
+"""What firing reads and writes in django-celery-beat's tables, in bulk and narrowly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import F
+from django_celery_beat.models import PeriodicTask, PeriodicTasks
+
+from recurring_jobs.periodic.beat_tables import loaded_tasks
+from recurring_jobs.periodic.models import Schedule
+from recurring_jobs.periodic.trigger_rows import find_trigger_rows
+from recurring_jobs.periodic.triggers import Cron
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+BATCH_SIZE = 1000
+
+
+def tasks_by_id(ids: Iterable[int], *, using: str) -> dict[int, PeriodicTask]:
+    """Return the periodic tasks *ids* by primary key, their trigger rows and schedule loaded."""
+    return {task.pk: task for task in loaded_tasks(using).filter(pk__in=list(ids))}
+
+
+def tasks_in_batches(*, using: str) -> Iterator[list[PeriodicTask]]:
+    """Yield all periodic tasks that have a schedule, in batches by primary key."""
+    last = 0
+    while True:
+        tasks = loaded_tasks(using).filter(pk__gt=last, recurring_schedule__isnull=False)
+        batch = list(tasks.order_by("pk")[:BATCH_SIZE])
+        if not batch:
+            return
+        yield batch
+        last = batch[-1].pk
+
+
+def add_missing_schedules(*, using: str) -> int:
+    """Give each periodic task without a schedule one, and return how many that were."""
+    missing = PeriodicTask.objects.using(using).filter(recurring_schedule__isnull=True)
+    ids = list(missing.values_list("pk", flat=True))
+    for at in range(0, len(ids), BATCH_SIZE):
+        rows = [Schedule(periodic_task_id=pk) for pk in ids[at : at + BATCH_SIZE]]
+        # Another beat may do the same at this moment: the one-to-one column decides.
+        Schedule.objects.using(using).bulk_create(rows, ignore_conflicts=True)
+    return len(ids)
+
+
+def add_result_cleanup(*, using: str) -> None:
+    """
+    Store Celery's daily clean-up of old results, unless there is one.
+
+    It is what beat's other schedulers do at their start, under the same name.
+    """
+    name = "celery.backend_cleanup"
+    if PeriodicTask.objects.using(using).filter(name=name).exists():
+        return
+    daily = Cron("0 4 * * *", timezone="UTC")
+    _, crontab_id = find_trigger_rows([daily], using=using)[daily]
+    PeriodicTask.objects.using(using).bulk_create(
+        [PeriodicTask(name=name, task=name, crontab_id=crontab_id, expire_seconds=12 * 3600)],
+        # Another beat may do the same at this moment: the unique name decides.
+        ignore_conflicts=True,
+    )
+
+
+def stored_names(*, using: str) -> set[str]:
+    """Return the names of all periodic tasks."""
+    return set(PeriodicTask.objects.using(using).values_list("name", flat=True))
+
+
+def mark_fired(task: PeriodicTask, *, at: datetime, times: int, is_over: bool, using: str) -> None:
+    """
+    Keep the columns that other tools read right: last run, run count, and the end of a one-off.
+
+    No change marker is bumped, since nothing that a scheduler plans by was changed, except
+    where the task is over and gets disabled.
+    """
+    rows = PeriodicTask.objects.using(using).filter(pk=task.pk)
+    if times:
+        rows.update(last_run_at=at, total_run_count=F("total_run_count") + times)
+    if is_over:
+        rows.update(enabled=False)
+
+
+def last_change(*, using: str) -> datetime | None:
+    """Return when django-celery-beat's tables were last marked as changed."""
+    change: datetime | None = (
+        PeriodicTasks.objects.using(using).values_list("last_update", flat=True).first()
+    )
+    return change

@@ -1,0 +1,52 @@
+"""The way from a claimed fire to a message with the broker."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from celery.app import app_or_default
+from kombu.exceptions import OperationalError
+
+if TYPE_CHECKING:
+    from recurring_jobs.periodic.models import Fire
+
+#: What the broker raises when it is away or does not take a message.
+BROKER_ERRORS: tuple[type[Exception], ...] = (OperationalError, OSError)
+
+
+def publish(fire: Fire, task: Any, *, producer: Any = None) -> None:
+    """
+    Send the message of *fire*, as its PeriodicTask row *task* says.
+
+    The task id is the fire's own, so a second message of one fire is the same run. Raise
+    one of BROKER_ERRORS when the broker does not take it.
+    """
+    app = app_or_default()
+    arguments = json.loads(task.args or "[]"), json.loads(task.kwargs or "{}")
+    options = _options(fire, task)
+    if producer is not None:
+        options["producer"] = producer
+    known = app.tasks.get(task.task)
+    if known is not None:
+        known.apply_async(*arguments, **options)
+    else:
+        app.send_task(task.task, *arguments, **options)
+
+
+def _options(fire: Fire, task: Any) -> dict[str, Any]:
+    names = ("queue", "exchange", "routing_key", "priority")
+    options = {name: getattr(task, name) for name in names if getattr(task, name) is not None}
+    expires = task.expires or task.expire_seconds
+    if expires:
+        options["expires"] = expires
+    options["task_id"] = fire.task_id
+    options["headers"] = {
+        **json.loads(task.headers or "{}"),
+        "periodic_task_name": task.name,
+        "celery_beat_task": True,
+        "recurring_jobs_fire": fire.pk,
+        "recurring_jobs_nominal": fire.nominal_at.isoformat(),
+        "recurring_jobs_kind": str(fire.kind),
+    }
+    return options

@@ -1,0 +1,156 @@
+"""Cron: fires when the local clock matches five fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from recurring_jobs.exceptions import InvalidRuleError, InvalidTriggerError, did_you_mean
+from recurring_jobs.periodic.triggers.base import Trigger, check_timezone, with_zone, zone_of
+from recurring_jobs.rules import Rule, crontab_rule
+
+if TYPE_CHECKING:
+    from recurring_jobs.periodic.triggers.base import Gettext
+
+#: The fields in order, with the most characters that django-celery-beat keeps of each.
+_FIELDS = {
+    "minute": 240,
+    "hour": 96,
+    "day_of_month": 124,
+    "month_of_year": 64,
+    "day_of_week": 64,
+}
+_NAMES = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Cron(Trigger):
+    """
+    Fires when the local clock matches: ``Cron("0 9 * * mon-fri", timezone="Europe/Paris")``.
+
+    Five fields as in crontab(5), one of its names (``@daily``), or Celery's fields as
+    keywords: ``Cron(hour=9, minute=0)``. As in Celery, a day must match both day fields.
+    A fixed hour in a daylight-saving gap moves forward, and fires once when it comes twice.
+    Raise InvalidTriggerError naming the field that cannot be, UnknownTimeZoneError.
+    """
+
+    minute: str
+    hour: str
+    day_of_month: str
+    month_of_year: str
+    day_of_week: str
+    timezone: str | None
+
+    def __init__(
+        self,
+        expression: str | None = None,
+        /,
+        *,
+        minute: object = "*",
+        hour: object = "*",
+        day_of_month: object = "*",
+        month_of_year: object = "*",
+        day_of_week: object = "*",
+        timezone: str | None = None,
+    ) -> None:
+        given = (minute, hour, day_of_month, month_of_year, day_of_week)
+        if expression is not None:
+            if given != ("*",) * 5:
+                raise InvalidTriggerError(
+                    "Cron", expression, "give five fields in one text or keywords, not both."
+                )
+            given = _split(expression)
+        for name, value in zip(_FIELDS, given, strict=True):
+            object.__setattr__(self, name, _text(name, value))
+        object.__setattr__(self, "timezone", check_timezone(timezone))
+        try:
+            self._rule()
+        except InvalidRuleError as error:
+            raise InvalidTriggerError("Cron", self.expression, str(error)) from None
+
+    @property
+    def expression(self) -> str:
+        """The five fields in one text."""
+        return " ".join(getattr(self, name) for name in _FIELDS)
+
+    def next_after(self, instant: datetime) -> datetime | None:
+        zone = zone_of(self)
+        # A crontab has no start of its own: the new year before the one in question will do.
+        start = datetime(max(instant.astimezone(zone).year - 1, 1), 1, 1, tzinfo=zone)
+        found = self._rule().next_after(start, instant)
+        return None if found is None else found.astimezone(UTC)
+
+    def describe(self, gettext: Gettext | None = None) -> str:
+        # A crontab knows no seconds, so its words need not say that they are zero.
+        without_seconds = str(self._rule()).replace(";BYSECOND=0", "")
+        words = Rule.parse(without_seconds).describe(gettext)
+        return with_zone(words, self.timezone)
+
+    def spec(self) -> dict[str, Any]:
+        return {"cron": self.expression, "timezone": self.timezone}
+
+    def in_timezone(self, name: str) -> Cron:
+        return self if self.timezone else replace(self, timezone=name)
+
+    def __str__(self) -> str:
+        return with_zone(self.expression, self.timezone)
+
+    def __repr__(self) -> str:
+        return f"Cron({self.expression!r}, timezone={self.timezone!r})"
+
+    def _rule(self) -> Rule:
+        return _crontab_rule(*(getattr(self, name) for name in _FIELDS))
+
+
+@lru_cache(maxsize=4096)
+def _crontab_rule(minute: str, hour: str, month_day: str, month: str, week_day: str) -> Rule:
+    return crontab_rule(minute, hour, month_day, month, week_day)
+
+
+def _split(expression: str) -> tuple[object, object, object, object, object]:
+    if not isinstance(expression, str):
+        raise InvalidTriggerError("Cron", expression, "give five fields in one text, or keywords.")
+    text = expression.strip().lower()
+    if text.startswith("@") and text not in _NAMES:
+        near = did_you_mean(text, _NAMES)
+        raise InvalidTriggerError(
+            "Cron", expression, f"is not a known name.{near} Use one of {', '.join(_NAMES)}."
+        )
+    fields = _NAMES.get(text, text).split()
+    if len(fields) != 5:
+        raise InvalidTriggerError(
+            "Cron",
+            expression,
+            f"has {len(fields)} fields. Give five: minute, hour, day of month, month, day of week.",
+        )
+    return fields[0], fields[1], fields[2], fields[3], fields[4]
+
+
+def _text(field: str, value: object) -> str:
+    """Return a field as text; Celery also takes a number or a collection of numbers."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, list | tuple | set | frozenset | range) and all(
+        type(number) is int for number in value
+    ):
+        return ",".join(str(number) for number in sorted(value)) or _refuse(field, value)
+    text = "".join(value.split()).lower() if isinstance(value, str) else ""
+    if len(text) > _FIELDS[field]:
+        raise InvalidTriggerError(
+            "Cron", value, f"{field} is longer than {_FIELDS[field]} characters."
+        )
+    return text or _refuse(field, value)
+
+
+def _refuse(field: str, value: object) -> NoReturn:
+    raise InvalidTriggerError("Cron", value, f"{field} must be a text, a number or numbers.")

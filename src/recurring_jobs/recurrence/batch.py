@@ -1,0 +1,257 @@
+"""A batch of templates: planned one by one, written all together."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from contextlib import nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from django.db import OperationalError, connections, models, transaction
+from django.db.models import Q
+
+from recurring_jobs.exceptions import RecurringJobsError
+from recurring_jobs.recurrence.models import RecurringModelMixin
+from recurring_jobs.recurrence.options import column, options_of
+from recurring_jobs.recurrence.planning import Reading, TemplatePlan, plan_template, set_aside
+from recurring_jobs.recurrence.reconcile import SLACK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+#: A transaction takes no further template once it has this many rows to write.
+ROWS_PER_TRANSACTION: Final = 10_000
+
+
+def plan_batch(
+    model: type[RecurringModelMixin],
+    templates: Sequence[RecurringModelMixin],
+    now: datetime,
+    *,
+    using: str,
+) -> list[TemplatePlan]:
+    """
+    Return what *templates*, or the first of them, need at *now*; nothing is written.
+
+    The plans end early when they hold as many rows as one transaction should write.
+    """
+    tries = [_Try(template, using) for template in templates]
+    for each in tries:
+        each.read()
+    ahead = _rows_ahead(model, [each.template.pk for each in tries if each.is_edited], now, using)
+    plans: list[TemplatePlan] = []
+    planned = 0
+    for each in tries:
+        plan = each.plan(now, ahead.get(each.template.pk, ()))
+        plans.append(plan)
+        planned += len(plan.rows.insert)
+        if planned >= ROWS_PER_TRANSACTION:
+            break
+    _keep_referenced(model, plans, using)
+    return plans
+
+
+def write_batch(
+    model: type[RecurringModelMixin], plans: Sequence[TemplatePlan], *, using: str
+) -> list[TemplatePlan]:
+    """
+    Write *plans* inside the caller's transaction, and return them as they came out.
+
+    Where the database refuses a row, each template is tried alone; one whose rows are
+    refused again comes back set aside. Raise OperationalError (a deadlock, a lost
+    connection) as it is.
+    """
+    done = list(plans)
+    try:
+        with transaction.atomic(using=using):
+            _write_rows(model, done, using)
+    except OperationalError:
+        raise
+    except Exception:  # noqa: BLE001  whatever it is, _write_alone() finds whose it is
+        done = [_write_alone(model, plan, using) for plan in plans]
+    _write_notes(model, done, using)
+    return done
+
+
+def rows_of(model: type[RecurringModelMixin], using: str) -> models.QuerySet[Any]:
+    """
+    Return all rows of *model*, past its managers.
+
+    The generator's own writes are no edits of a person, and a manager may hide rows.
+    """
+    return models.QuerySet(model, using=using)
+
+
+class _Try:
+    """One template on its way to a plan; whatever it raises sets it aside, and it alone."""
+
+    def __init__(self, template: RecurringModelMixin, using: str) -> None:
+        self.template = template
+        self.using = using
+        self.reading: Reading | None = None
+        self.failure: TemplatePlan | None = None
+
+    @property
+    def is_edited(self) -> bool:
+        return self.reading is not None and self.reading.is_edited
+
+    def read(self) -> None:
+        self.reading = self._guarded(partial(Reading.of, self.template))
+
+    def plan(self, now: datetime, rows_ahead: Sequence[Any]) -> TemplatePlan:
+        plan = None
+        if self.reading is not None:
+            plan = self._guarded(partial(plan_template, self.reading, now, rows_ahead))
+        return plan or self.failure or TemplatePlan(self.template)
+
+    def _guarded(self, step: Callable[[], T]) -> T | None:
+        hook = type(self.template).build_occurrence is not RecurringModelMixin.build_occurrence
+        # A hook may ask the database, and fail there: the savepoint keeps the batch alive.
+        savepoint = transaction.atomic(using=self.using) if hook else nullcontext()
+        try:
+            with savepoint:
+                return step()
+        except OperationalError:
+            raise
+        except Exception as error:
+            if not isinstance(error, RecurringJobsError):
+                logger.exception(
+                    "recurring_jobs.recurrence.template_failed",
+                    extra={"model": type(self.template)._meta.label, "template": self.template.pk},
+                )
+            self.failure = set_aside(self.template, error)
+            return None
+
+
+def _rows_ahead(
+    model: type[RecurringModelMixin], parents: Sequence[Any], now: datetime, using: str
+) -> dict[Any, list[Any]]:
+    """
+    Return the rows of edited templates that start after *now* or whose nominal time does.
+    """
+    ahead: dict[Any, list[Any]] = defaultdict(list)
+    if parents:
+        start = options_of(model).start
+        nominal = f"{now - SLACK:%Y%m%d}"
+        rows = rows_of(model, using).filter(recurrence_parent__in=parents)
+        rows = rows.filter(Q(**{f"{start}__gt": now - SLACK}) | Q(recurrence_id__gte=nominal))
+        if connections[using].in_atomic_block:
+            rows = rows.select_for_update()
+        for row in rows:
+            ahead[row.recurrence_parent_id].append(row)
+    return ahead
+
+
+def _keep_referenced(
+    model: type[RecurringModelMixin], plans: Sequence[TemplatePlan], using: str
+) -> None:
+    """
+    Take back each deletion of a row that other rows point to: a person's work hangs on it.
+    """
+    doomed = {row.pk for plan in plans for row in plan.rows.delete}
+    if not doomed:
+        return
+    kept = {
+        pk
+        for reference in _references(model)
+        for pk in models.QuerySet(reference.model, using=using)
+        .filter(**{f"{reference.name}__pk__in": doomed})
+        .values_list(f"{reference.name}__pk", flat=True)
+    }
+    for plan in plans:
+        plan.rows.delete = [row for row in plan.rows.delete if row.pk not in kept]
+
+
+def _references(model: type[RecurringModelMixin]) -> Iterator[models.ForeignKey[Any, Any]]:
+    # Hidden ones too: they stand for the tables of many-to-many fields.
+    for relation in model._meta.get_fields(include_hidden=True):
+        if isinstance(relation, models.ManyToOneRel):
+            yield relation.field
+
+
+def _write_alone(model: type[RecurringModelMixin], plan: TemplatePlan, using: str) -> TemplatePlan:
+    try:
+        with transaction.atomic(using=using):
+            # A row of this nominal time may have been made by other means than a pass.
+            ids = (
+                rows_of(model, using)
+                .filter(recurrence_parent=plan.template.pk)
+                .filter(recurrence_id__in=[row.recurrence_id for row in plan.rows.insert])
+            )
+            there = set(ids.values_list("recurrence_id", flat=True))
+            plan.rows.insert = [row for row in plan.rows.insert if row.recurrence_id not in there]
+            _write_rows(model, [plan], using)
+    except OperationalError:
+        raise
+    except Exception as error:
+        logger.exception(
+            "recurring_jobs.recurrence.rows_refused",
+            extra={"model": model._meta.label, "template": plan.template.pk},
+        )
+        return set_aside(plan.template, error)
+    return plan
+
+
+def _write_rows(
+    model: type[RecurringModelMixin], plans: Sequence[TemplatePlan], using: str
+) -> None:
+    rows = rows_of(model, using)
+    deleted = [row.pk for plan in plans for row in plan.rows.delete]
+    updated = [change for plan in plans for change in plan.rows.update]
+    inserted = [row for plan in plans for row in plan.rows.insert]
+    if deleted:
+        rows.filter(pk__in=deleted).delete()
+    if updated:
+        names = sorted({name for _, changed in updated for name in changed})
+        rows.bulk_update([row for row, _ in updated], names)
+    if inserted:
+        rows.bulk_create(inserted)
+
+
+def _write_notes(
+    model: type[RecurringModelMixin], plans: Sequence[TemplatePlan], using: str
+) -> None:
+    moved, edited = [], []
+    for plan in plans:
+        template = plan.template
+        template.recurrence_due_at = plan.due_at
+        template.recurrence_set_aside = plan.reason
+        if not plan.reason:
+            template.recurrence_cursor = plan.rows.cursor
+        if plan.reason or template.recurrence_made_from == plan.made_from:
+            moved.append(template)
+        else:
+            template.recurrence_made_from = plan.made_from
+            edited.append(template)
+    names = ["recurrence_due_at", "recurrence_set_aside", "recurrence_cursor"]
+    _update_each(model, moved, names, using)
+    _update_each(model, edited, [*names, "recurrence_made_from"], using)
+
+
+def _update_each(
+    model: type[RecurringModelMixin],
+    rows: Sequence[RecurringModelMixin],
+    names: Sequence[str],
+    using: str,
+) -> None:
+    # What bulk_update() does, without an expression for each value, which took more time
+    # than all the rest of a pass.
+    if not rows:
+        return
+    connection = connections[using]
+    fields = [*(column(model, name) for name in names), model._meta.pk]
+    quoted = [connection.ops.quote_name(str(field.column)) for field in fields]
+    assignments = ", ".join(f"{name} = %s" for name in quoted[:-1])
+    table = connection.ops.quote_name(model._meta.db_table)
+    statement = f"UPDATE {table} SET {assignments} WHERE {quoted[-1]} = %s"  # noqa: S608  quoted
+    values = [
+        [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+        for row in rows
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, values)

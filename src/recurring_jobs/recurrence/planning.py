@@ -1,0 +1,94 @@
+"""What one pass has to do for one template: decided here, written elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from recurring_jobs.recurrence.options import options_of
+from recurring_jobs.recurrence.reconcile import RowChanges, reconcile
+from recurring_jobs.recurrence.rows import build, series_of, snapshot_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from recurring_jobs.recurrence.models import RecurringModelMixin
+    from recurring_jobs.recurrence.window import Series, Window
+
+
+@dataclass(slots=True)
+class TemplatePlan:
+    """
+    The rows to write for *template*, and the template's new notes about itself.
+
+    With a *reason* the template is set aside: none of its rows is written.
+    """
+
+    template: RecurringModelMixin
+    rows: RowChanges = field(default_factory=RowChanges)
+    due_at: datetime | None = None
+    made_from: dict[str, Any] | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A template as it was read: *series* and *made_from* are None for one without a rule."""
+
+    template: RecurringModelMixin
+    series: Series | None
+    made_from: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, template: RecurringModelMixin) -> Reading:
+        """
+        Read the rule, zone and start of *template*. Raise what series_of() raises.
+        """
+        if not template.recurrence_rule:
+            return cls(template, None, None)
+        series = series_of(template)
+        return cls(template, series, snapshot_of(template, series))
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether the template is new, or is not what its last rows were made from."""
+        return bool(self.made_from != self.template.recurrence_made_from)
+
+
+def plan_template(reading: Reading, now: datetime, rows_ahead: Iterable[Any]) -> TemplatePlan:
+    """
+    Return what a template needs at *now*.
+
+    *rows_ahead* are its rows that lie ahead; they are only looked at when it was edited.
+    Raise what the host's build_occurrence() raises.
+    """
+    template, series = reading.template, reading.series
+    if series is None:
+        return TemplatePlan(template, reconcile(template, None, (), rows_ahead, now))
+    options = options_of(type(template))
+    window = series.window(now, ahead=options.ahead, horizon=options.horizon)
+    if reading.is_edited:
+        rows = reconcile(template, series, window.needed, rows_ahead, now)
+    else:
+        rows = _continued(template, series, window)
+    return TemplatePlan(template, rows, window.due_at, reading.made_from)
+
+
+def set_aside(template: RecurringModelMixin, error: Exception) -> TemplatePlan:
+    """
+    Return the plan that leaves *template* alone until it is edited, saying why.
+    """
+    kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+    return TemplatePlan(template, reason=f"{kind}{error}"[:1000] or type(error).__name__)
+
+
+def _continued(template: RecurringModelMixin, series: Series, window: Window) -> RowChanges:
+    # Only forward: what lies before the cursor was made once, and if it has no row now,
+    # a person deleted it.
+    cursor = template.recurrence_cursor or ""
+    fresh = [occurrence for occurrence in window.needed if occurrence.nominal > cursor]
+    return RowChanges(
+        insert=[build(template, series, occurrence) for occurrence in fresh],
+        cursor=fresh[-1].nominal if fresh else cursor,
+    )

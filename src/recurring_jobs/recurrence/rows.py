@@ -1,0 +1,185 @@
+"""From a template to the rows it asks for, and back to what a template once was."""
+
+from __future__ import annotations
+
+import copy
+import json
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.db.models.fields.files import FieldFile
+
+from recurring_jobs.conf import conf
+from recurring_jobs.recurrence.options import column, options_of
+from recurring_jobs.recurrence.window import Series, shifted
+from recurring_jobs.recurrence.zones import zone_named
+from recurring_jobs.rules import Rule
+
+if TYPE_CHECKING:
+    from recurring_jobs.recurrence.models import RecurringModelMixin
+    from recurring_jobs.rules import Occurrence
+
+
+def series_of(template: RecurringModelMixin, *, finest: str | None = None) -> Series:
+    """
+    Return what *template* says as a rule on the clock of a zone.
+
+    *finest* is the finest frequency allowed, ``FINEST_FREQUENCY`` by default. Raise
+    InvalidRuleError, UnknownTimeZoneError, or ValueError for an empty start.
+    """
+    name = options_of(type(template)).start
+    start = getattr(template, name)
+    if start is None:
+        message = f"Its start, {name!r}, is empty. Give it a value."
+        raise ValueError(message)
+    zone = zone_named(template.recurrence_timezone)
+    if isinstance(start, datetime):
+        if start.tzinfo is None:
+            message = f"Its start, {name!r}, has no time zone. Set USE_TZ = True."
+            raise ValueError(message)
+        start = start.astimezone(zone)
+    rule = Rule.parse(str(template.recurrence_rule), finest=finest or conf.finest_frequency)
+    return Series(rule, start, zone)
+
+
+def build(template: RecurringModelMixin, series: Series, occurrence: Occurrence) -> Any:
+    """
+    Return the unsaved row for *occurrence*, by the hook of the host's model.
+    """
+    row = template.build_occurrence(occurrence, _stored(occurrence.at))
+    if type(row) is not type(template):
+        message = f"build_occurrence() returned {row!r}, which is no {type(template).__name__}."
+        raise ImproperlyConfigured(message)
+    row.recurrence_parent_id = template.pk
+    row.recurrence_id = occurrence.nominal
+    row.recurrence_rule = None
+    row.recurrence_timezone = series.zone.key
+    return row
+
+
+def occurrence_values(template: RecurringModelMixin, at: datetime | date) -> dict[str, Any]:
+    """
+    Return the values of a row that starts at *at*: start, shifted and copied fields.
+    """
+    options = options_of(type(template))
+    values: dict[str, Any] = {options.start: at}
+    if options.shifted:
+        zone = zone_named(template.recurrence_timezone)
+        origin = getattr(template, options.start)
+        for name in options.shifted:
+            values[name] = shifted(getattr(template, name), origin, at, zone)
+    for name in options.copied:
+        field = column(type(template), name)
+        values[field.attname] = _own_copy(field.value_from_object(template))
+    return values
+
+
+def snapshot_of(template: RecurringModelMixin, series: Series) -> dict[str, Any]:
+    """
+    Return all that decides which rows are made from *template*, as plain data.
+    """
+    options = options_of(type(template))
+    snapshot = {
+        "rule": str(template.recurrence_rule),
+        "zone": series.zone.key,
+        "start": _stored(series.start).isoformat(),
+        "fields": {
+            name: _plain(template, column(type(template), name))
+            for name in (*options.shifted, *options.copied)
+        },
+    }
+    # Through JSON, so that it equals what comes back from the column.
+    plain: dict[str, Any] = json.loads(json.dumps(snapshot, cls=DjangoJSONEncoder))
+    return plain
+
+
+def as_it_was(template: RecurringModelMixin, snapshot: dict[str, Any]) -> RecurringModelMixin:
+    """
+    Return a copy of *template* with the values it had when *snapshot* was taken.
+    """
+    model = type(template)
+    past = copy.copy(template)
+    past.recurrence_rule = snapshot["rule"]
+    past.recurrence_timezone = snapshot["zone"]
+    values = {options_of(model).start: snapshot["start"], **snapshot["fields"]}
+    for name, value in values.items():
+        field = column(model, name)
+        setattr(past, field.attname, None if value is None else field.to_python(value))
+    return past
+
+
+def differs(row: models.Model, expected: models.Model) -> bool:
+    """
+    Return whether *row*, as it is stored, is other than the generator wrote it.
+    """
+    return any(
+        _value(field, row) != _value(field, expected) for field in _compared_fields(type(row))
+    )
+
+
+def adopt(row: models.Model, wanted: models.Model) -> list[str]:
+    """
+    Give *row* the values of *wanted*, and return the names of the fields that changed.
+    """
+    changed = []
+    for field in _compared_fields(type(row)):
+        value = _value(field, wanted)
+        if _value(field, row) != value:
+            setattr(row, field.attname, value)
+            changed.append(field.name)
+    return changed
+
+
+@cache
+def _compared_fields(model: type[models.Model]) -> tuple[models.Field[Any, Any], ...]:
+    options = options_of(model)
+    kept = {options.start, *options.shifted, *options.copied}
+    kept |= {"recurrence_rule", "recurrence_timezone"}
+    return tuple(
+        field
+        for field in model._meta.concrete_fields
+        if field.name in kept
+        or not (
+            field.primary_key
+            or field.generated
+            or field.name.startswith("recurrence_")
+            or _differs_in_each_row(field)
+        )
+    )
+
+
+def _differs_in_each_row(field: models.Field[Any, Any]) -> bool:
+    if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False):
+        return True
+    if isinstance(field, models.DateField | models.TimeField | models.UUIDField):
+        return callable(field.default) or field.has_db_default()
+    return False
+
+
+def _value(field: models.Field[Any, Any], row: models.Model) -> Any:
+    value = field.value_from_object(row)
+    if isinstance(value, FieldFile):
+        return value.name
+    if hasattr(value, "resolve_expression"):
+        # A default that the database gives; where it is a plain value, it is known here.
+        return getattr(getattr(value, "expression", None), "value", value)
+    return value
+
+
+def _own_copy(value: Any) -> Any:
+    if isinstance(value, FieldFile):
+        return value.name
+    return copy.deepcopy(value) if isinstance(value, dict | list) else value
+
+
+def _plain(template: models.Model, field: models.Field[Any, Any]) -> Any:
+    value = field.value_from_object(template)
+    return None if value is None else field.value_to_string(template)
+
+
+def _stored(at: datetime | date) -> datetime | date:
+    return at.astimezone(UTC) if isinstance(at, datetime) else at

@@ -1,0 +1,123 @@
+"""Which occurrences of a rule must exist now, and when the next one will be needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import timedelta
+    from zoneinfo import ZoneInfo
+
+    from recurring_jobs.rules import Occurrence, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The occurrences that must exist, in order, and when there must be another (or None)."""
+
+    needed: list[Occurrence]
+    due_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """
+    A rule with the start it counts from, on the clock of a zone.
+
+    *start* is an aware date-time in *zone*, or a date for rows that last all day; such a
+    day begins at midnight in *zone*.
+    """
+
+    rule: Rule
+    start: datetime | date
+    zone: ZoneInfo
+
+    def after(self, instant: datetime) -> Iterator[Occurrence]:
+        """
+        Yield the occurrences later than *instant*, in order.
+        """
+        return self.rule.expand(self.start, after=self.local(instant))
+
+    def between(self, first: datetime, last: datetime) -> Iterator[Occurrence]:
+        """
+        Yield the occurrences from *first* on and before *last*.
+        """
+        for occurrence in self.rule.expand(self.start, after=self.local(first), inclusive=True):
+            at = self.instant(occurrence.at)
+            if at >= last:
+                return
+            # The day that *first* falls into began before it.
+            if at >= first:
+                yield occurrence
+
+    def window(self, now: datetime, *, ahead: int, horizon: timedelta | None) -> Window:
+        """
+        Return the next *ahead* occurrences after *now*, and all within *horizon* of it.
+        """
+        until = None if horizon is None else now + horizon
+        needed: list[Occurrence] = []
+        for occurrence in self.after(now):
+            at = self.instant(occurrence.at)
+            if len(needed) >= ahead and (until is None or at > until):
+                return Window(needed, self._due_at(needed, at, ahead=ahead, horizon=horizon))
+            needed.append(occurrence)
+        return Window(needed, None)
+
+    def _due_at(
+        self,
+        needed: list[Occurrence],
+        missing_at: datetime,
+        *,
+        ahead: int,
+        horizon: timedelta | None,
+    ) -> datetime:
+        # The first one that is missing is needed when it comes within the horizon, or when
+        # so many of those that exist have passed that it is among the next *ahead*.
+        moments = []
+        if horizon is not None:
+            moments.append(missing_at - horizon)
+        if ahead:
+            moments.append(self.instant(needed[len(needed) - ahead].at))
+        return min(moments)
+
+    def instant(self, at: datetime | date) -> datetime:
+        """
+        Return the moment *at* begins, in UTC.
+        """
+        return _instant(at, self.zone)
+
+    def local(self, instant: datetime) -> datetime | date:
+        """
+        Return *instant* as the kind of value the rule is expanded with.
+        """
+        there = instant.astimezone(self.zone)
+        return there if isinstance(self.start, datetime) else there.date()
+
+
+def shifted(
+    value: datetime | date | None, start: datetime | date, at: datetime | date, zone: ZoneInfo
+) -> datetime | date | None:
+    """
+    Return *value* moved along from a row that starts at *start* to one that starts at *at*.
+
+    A date-time keeps its distance in elapsed time (an alarm one hour before stays one hour
+    before, also over a clock change), a date its distance in days.
+    """
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        return _instant(at, zone) + (_instant(value, zone) - _instant(start, zone))
+    return _day(at, zone) + (value - _day(start, zone))
+
+
+def _instant(at: datetime | date, zone: ZoneInfo) -> datetime:
+    if not isinstance(at, datetime):
+        at = datetime.combine(at, time.min, zone)
+    return at.astimezone(UTC)
+
+
+def _day(at: datetime | date, zone: ZoneInfo) -> date:
+    return at.astimezone(zone).date() if isinstance(at, datetime) else at

@@ -1,0 +1,65 @@
+"""The texts of failures: what is kept of an exception, and what travels on to the next attempt."""
+
+from __future__ import annotations
+
+from traceback import format_exception
+from typing import TYPE_CHECKING, Any
+
+from recurring_jobs.runs import headers
+from recurring_jobs.runs.arguments import clean_text, parameter_names, redactor_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from recurring_jobs.runs.redaction import Redactor
+
+#: How many of them travel along; brokers bound the size of headers.
+MOST_KEPT = 5
+#: Bytes of each; the end is kept, where the exception stands.
+LONGEST_TRACEBACK = 4 * 1024
+LONGEST_MESSAGE = 2000
+
+
+def traceback_text(exc: BaseException, redactor: Redactor) -> str:
+    """Return the traceback of *exc*, cut to what is kept, without known secrets."""
+    return shortened("".join(format_exception(exc)), redactor)
+
+
+def shortened(text: str, redactor: Redactor) -> str:
+    """Return the end of traceback *text*, without known secrets."""
+    data = clean_text(redactor.redact_text(text)).encode()
+    if len(data) <= LONGEST_TRACEBACK:
+        return data.decode()
+    return "…" + data[-LONGEST_TRACEBACK:].decode("utf-8", "ignore")
+
+
+def message_text(exc: BaseException, redactor: Redactor) -> str:
+    """Return the message of *exc*, without known secrets."""
+    return clean_text(redactor.redact_text(str(exc)))[:LONGEST_MESSAGE]
+
+
+def type_name(exc: BaseException) -> str:
+    """Return the dotted name of the class of *exc*, without ``builtins.``."""
+    cls = type(exc)
+    return (
+        cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+    )
+
+
+def earlier_tracebacks(of: Mapping[str, Any] | None) -> list[str]:
+    """Return the tracebacks of earlier attempts that came with the message."""
+    found = (of or {}).get(headers.FAILURES)
+    return [str(text) for text in found][-MOST_KEPT:] if isinstance(found, list) else []
+
+
+def headers_with(exc: BaseException, task: Any, request: Any) -> dict[str, Any]:
+    """Return the headers of *request* with the traceback of *exc* added."""
+    redactor = redactor_for(task)
+    # Redacting the arguments makes the redactor know their secrets.
+    redactor.redact_positional(request.args or (), parameter_names(task))
+    redactor.redact(request.kwargs or {})
+    known = earlier_tracebacks(request.headers)
+    return {
+        **(request.headers or {}),
+        headers.FAILURES: [*known, traceback_text(exc, redactor)][-MOST_KEPT:],
+    }

@@ -1,0 +1,173 @@
+"""What is kept of executions: the runs, and the dead letters of those that gave up."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from recurring_jobs.runs.states import RunState
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    """Questions about runs."""
+
+    def unfinished(self) -> RunQuerySet:
+        """Return the runs that may still go on."""
+        return self.filter(state__in=[state for state in RunState if not state.is_final])
+
+    def for_task(self, task: str) -> RunQuerySet:
+        """Return the runs of the task named *task*."""
+        return self.filter(task=task)
+
+
+class Run(models.Model):
+    """One execution of a task by workers, its retries included."""
+
+    class State(models.TextChoices):
+        """How far a run is: the values of RunState, with words for people."""
+
+        QUEUED = RunState.QUEUED.value, _("queued")
+        RUNNING = RunState.RUNNING.value, _("running")
+        RETRYING = RunState.RETRYING.value, _("retrying")
+        SUCCEEDED = RunState.SUCCEEDED.value, _("succeeded")
+        FAILED = RunState.FAILED.value, _("failed")
+        LOST = RunState.LOST.value, _("lost")
+        SKIPPED = RunState.SKIPPED.value, _("skipped")
+
+    id = models.CharField(_("task id"), max_length=64, primary_key=True)
+    root_id = models.CharField(_("root id"), max_length=64, blank=True)
+    retried_from = models.CharField(
+        _("retried from"),
+        max_length=64,
+        blank=True,
+        help_text=_("Task id of the dead letter that was sent again as this run."),
+    )
+    task = models.CharField(_("task"), max_length=255)
+    state = models.CharField(_("state"), max_length=16, choices=State.choices, default=State.QUEUED)
+    attempt = models.PositiveIntegerField(
+        _("attempt"), default=0, help_text=_("Counted from 1; 0 before the first.")
+    )
+    worker = models.CharField(_("worker"), max_length=255, blank=True)
+    queue = models.CharField(_("queue"), max_length=255, blank=True)
+    args = models.JSONField(_("positional arguments"), default=list, blank=True)
+    kwargs = models.JSONField(_("keyword arguments"), default=dict, blank=True)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    started_at = models.DateTimeField(_("started at"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    heartbeat_at = models.DateTimeField(_("heartbeat at"), null=True, blank=True)
+    progress_done = models.PositiveBigIntegerField(_("done"), null=True, blank=True)
+    progress_total = models.PositiveBigIntegerField(_("total"), null=True, blank=True)
+    progress_note = models.CharField(_("note"), max_length=255, blank=True)
+    exception = models.TextField(_("exception"), blank=True)
+    fire = models.ForeignKey(
+        "recurring_jobs.Fire",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="runs",
+        verbose_name=_("fire"),
+    )
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("run")
+        verbose_name_plural = _("runs")
+        ordering = ["-created_at"]
+        permissions = [("trigger_run", _("Can trigger tasks"))]
+        indexes = [
+            models.Index(fields=["state", "created_at"], name="recurring_jobs_run_state"),
+            models.Index(fields=["task", "created_at"], name="recurring_jobs_run_task"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state__in=[state.value for state in RunState]),
+                name="recurring_jobs_run_known_state",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task}[{self.pk}]"
+
+
+class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
+    """Questions about dead letters."""
+
+    def open(self) -> DeadLetterQuerySet:
+        """Return the dead letters that wait for a person."""
+        return self.filter(state=DeadLetter.State.OPEN)
+
+    def for_task(self, task: str) -> DeadLetterQuerySet:
+        """Return the dead letters of the task named *task*."""
+        return self.filter(task=task)
+
+
+class DeadLetter(models.Model):
+    """A run that gave up, with all that is needed to send it again."""
+
+    class State(models.TextChoices):
+        """What became of a dead letter."""
+
+        OPEN = "open", _("open")
+        REQUEUED = "requeued", _("requeued")
+        DISCARDED = "discarded", _("discarded")
+
+    task = models.CharField(_("task"), max_length=255)
+    task_id = models.CharField(_("task id"), max_length=64)
+    root_id = models.CharField(_("root id"), max_length=64, blank=True)
+    queue = models.CharField(_("queue"), max_length=255, blank=True)
+    args = models.JSONField(
+        _("positional arguments"),
+        default=list,
+        blank=True,
+        help_text=_("As they were sent, without what is secret."),
+    )
+    kwargs = models.JSONField(
+        _("keyword arguments"),
+        default=dict,
+        blank=True,
+        help_text=_("As they were sent, without what is secret."),
+    )
+    headers = models.JSONField(_("headers"), default=dict, blank=True)
+    is_sendable = models.BooleanField(_("can be sent again as it is"), default=True)
+    not_sendable_reason = models.TextField(_("cannot be sent because"), blank=True)
+    exception_type = models.CharField(_("exception type"), max_length=255, blank=True)
+    exception = models.TextField(_("exception"), blank=True)
+    tracebacks = models.JSONField(
+        _("tracebacks"),
+        default=list,
+        blank=True,
+        help_text=_("One text for each attempt that is known, the last one last."),
+    )
+    attempts = models.PositiveIntegerField(_("attempts"), default=1)
+    failed_at = models.DateTimeField(_("failed at"), default=timezone.now)
+    state = models.CharField(_("state"), max_length=16, choices=State.choices, default=State.OPEN)
+    requeued_as = models.CharField(_("requeued as"), max_length=64, blank=True)
+    closed_by = models.CharField(_("closed by"), max_length=255, blank=True)
+    closed_at = models.DateTimeField(_("closed at"), null=True, blank=True)
+
+    objects = DeadLetterQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("dead letter")
+        verbose_name_plural = _("dead letters")
+        ordering = ["-failed_at"]
+        permissions = [
+            ("requeue_deadletter", _("Can send dead letters again")),
+            ("discard_deadletter", _("Can discard dead letters")),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["task_id"], name="recurring_jobs_dead_letter_once"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["open", "requeued", "discarded"]),
+                name="recurring_jobs_dead_letter_known_state",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["state", "failed_at"], name="recurring_jobs_letter_state"),
+            models.Index(fields=["task", "exception_type"], name="recurring_jobs_letter_task"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task}[{self.task_id}]"

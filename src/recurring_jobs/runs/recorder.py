@@ -1,0 +1,297 @@
+"""Listens to Celery and keeps runs and dead letters; what goes wrong here harms no task."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from functools import wraps
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from billiard.exceptions import WorkerLostError
+from celery import Task, current_app, signals
+from celery._state import get_current_task
+from celery.app.task import Context
+from celery.exceptions import InvalidTaskError, NotRegistered
+from celery.states import IGNORED, REJECTED
+from django.db import Error as DatabaseError
+from django.db import connections, router, transaction
+from django.utils import timezone
+from kombu.exceptions import KombuError
+
+from recurring_jobs.runs import failures, rows
+from recurring_jobs.runs.execution import (
+    Execution,
+    execution_named,
+    execution_of,
+    facts_of,
+    is_kept,
+)
+from recurring_jobs.runs.headers import RETRIED_FROM
+from recurring_jobs.runs.models import DeadLetter, Run
+from recurring_jobs.runs.states import RunState
+from recurring_jobs.runs.task import BaseTaskWithRetry
+from recurring_jobs.signals import run_gave_up, run_retried
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from celery.exceptions import Retry
+
+logger = logging.getLogger(__name__)
+
+
+def connect() -> None:
+    """Connect the recorder to Celery's signals; a second call changes nothing."""
+    receivers = {
+        signals.task_prerun: on_prerun,
+        signals.task_success: on_success,
+        signals.task_retry: on_retry,
+        signals.task_failure: on_failure,
+        signals.task_postrun: on_postrun,
+        signals.task_revoked: on_revoked,
+        signals.task_unknown: on_unknown,
+        signals.task_rejected: on_rejected,
+    }
+    for signal, receiver in receivers.items():
+        signal.connect(receiver, weak=False, dispatch_uid=f"recurring_jobs.{receiver.__name__}")
+
+
+def record_queued(
+    task_id: str,
+    task_name: str,
+    args: Sequence[Any] | None,
+    kwargs: Mapping[str, Any] | None,
+    queue: str | None = None,
+    *,
+    root_id: str = "",
+    retried_from: str = "",
+) -> Run:
+    """
+    Record that a run is about to be sent, and return its row, as it is if it is there.
+
+    Send the message with the header ``recurring_jobs.runs.headers.TRACKED``, so that the
+    worker goes on with the row whatever the task is.
+    """
+    execution = execution_named(
+        task_id,
+        task_name,
+        args,
+        kwargs,
+        task=current_app.tasks.get(task_name),
+        root_id=root_id or task_id,
+        queue=queue or "",
+        headers={RETRIED_FROM: retried_from} if retried_from else {},
+    )
+    using = router.db_for_write(Run)
+    run = rows.new_run(execution, RunState.QUEUED, {})
+    return run if rows.insert_run(run, using) else Run.objects.using(using).get(pk=task_id)
+
+
+def _at_the_edge(receiver: Callable[..., None]) -> Callable[..., None]:
+    """Keep what goes wrong in the database away from the task that is watched."""
+
+    @wraps(receiver)
+    def guarded(**reported: Any) -> None:
+        # Between tasks nobody looks after the connections, and the parent process of a
+        # worker is about to fork: leave none open there.
+        is_between_tasks = get_current_task() is None
+        try:
+            if is_between_tasks:
+                _close_connections(only_old=True)
+            receiver(**reported)
+        except DatabaseError:
+            facts = {"event": receiver.__name__, "run_id": _id_in(reported)}
+            logger.exception("recurring_jobs.run.not_recorded", extra=facts)
+        finally:
+            if is_between_tasks:
+                _close_connections(only_old=False)
+
+    return guarded
+
+
+@_at_the_edge
+def on_prerun(task: Any, **_: Any) -> None:
+    """Record that an attempt begins, and stop the copy of a message whose run has ended."""
+    request = task.request
+    kept = is_kept(task, request)
+    if not kept and not isinstance(task, BaseTaskWithRetry):
+        return
+    facts = facts_of(task, request)
+    if kept and not rows.start_run(execution_of(task, request)):
+        # The base class looks for this before it runs the task.
+        request.recurring_jobs_duplicate = True
+        logger.warning("recurring_jobs.run.duplicate", extra=facts)
+        return
+    logger.info("recurring_jobs.run.started", extra=facts)
+
+
+@_at_the_edge
+def on_success(sender: Any, runtime: float | None = None, **_: Any) -> None:
+    """Record that a run has succeeded."""
+    request = sender.request
+    kept = is_kept(sender, request)
+    if not kept and not isinstance(sender, BaseTaskWithRetry):
+        return
+    if kept:
+        rows.end_run(execution_of(sender, request), RunState.SUCCEEDED)
+    facts = {**facts_of(sender, request), "duration": runtime}
+    logger.info("recurring_jobs.run.succeeded", extra=facts)
+
+
+@_at_the_edge
+def on_retry(sender: Any, request: Any, reason: Retry, **_: Any) -> None:
+    """Record that an attempt has failed and another will follow."""
+    kept = is_kept(sender, request)
+    if not kept and not isinstance(sender, BaseTaskWithRetry):
+        return
+    delay = _delay_until(reason.when)
+    facts = facts_of(sender, request)
+    if kept:
+        execution = execution_of(sender, request)
+        rows.move_run(execution, RunState.RETRYING, {"exception": _sentence(execution, reason.exc)})
+    logger.info(
+        "recurring_jobs.run.retried",
+        extra={**facts, "delay": delay, "exception_type": _type_of(reason.exc)},
+    )
+    run_retried.send_robust(
+        sender=sender,
+        run_id=request.id,
+        attempt=facts["attempt"],
+        delay=delay,
+        exception=reason.exc,
+    )
+
+
+@_at_the_edge
+def on_failure(
+    sender: Any, task_id: str, exception: BaseException, einfo: Any = None, **reported: Any
+) -> None:
+    """Record that a run has failed for good: its state, and a dead letter."""
+    request = sender.request
+    arguments = {"args": reported.get("args"), "kwargs": reported.get("kwargs")}
+    if request.id == task_id:
+        execution = execution_of(sender, request, **arguments)
+    else:
+        # A task of Celery's class, reported by the parent process: only this is known.
+        execution = execution_named(task_id, sender.name, task=sender, **arguments)
+    _give_up(sender, execution, exception, str(getattr(einfo, "traceback", "") or ""))
+
+
+@_at_the_edge
+def on_postrun(task: Any, state: str | None = None, retval: Any = None, **_: Any) -> None:
+    """Record the two ends that Celery has no signal for: rejected and ignored."""
+    request = task.request
+    if state == REJECTED and not retval.requeue:
+        cause = retval.reason if isinstance(retval.reason, BaseException) else retval
+        execution = execution_of(task, request)
+        _give_up(task, execution, cause, failures.traceback_text(cause, execution.redactor))
+    elif state == IGNORED and is_kept(task, request):
+        goes_on = getattr(request, "recurring_jobs_replaced", False)
+        if not goes_on and not getattr(request, "recurring_jobs_duplicate", False):
+            execution = execution_of(task, request)
+            rows.end_run(execution, RunState.SKIPPED, exception=_sentence(execution, retval))
+
+
+@_at_the_edge
+def on_revoked(
+    sender: Any, request: Any, *, terminated: bool = False, expired: bool = False, **_: Any
+) -> None:
+    """Record that a run was stopped by a person, or not begun in time."""
+    if not is_kept(sender, request):
+        return
+    reason = "Terminated." if terminated else "Expired." if expired else "Revoked."
+    state = RunState.FAILED if terminated else RunState.SKIPPED
+    rows.end_run(execution_of(sender, request), state, exception=reason)
+    logger.info("recurring_jobs.run.revoked", extra={**facts_of(sender, request), "reason": reason})
+
+
+@_at_the_edge
+def on_unknown(message: Any, name: str, **_: Any) -> None:
+    """Keep the message of a task that this worker does not know, which Celery drops."""
+    _keep_message(message, NotRegistered(name))
+
+
+@_at_the_edge
+def on_rejected(message: Any, exc: BaseException | None = None, **_: Any) -> None:
+    """Keep a message that this worker cannot read as a task, if it says which it is."""
+    _keep_message(message, exc or InvalidTaskError("The message cannot be read."))
+
+
+def _keep_message(message: Any, exception: BaseException) -> None:
+    sent = message.headers or {}
+    if not sent.get("id") or not sent.get("task"):
+        return
+    try:
+        args, kwargs, _embed = message.payload
+    except (KombuError, TypeError, ValueError):
+        logger.exception("recurring_jobs.message.not_read", extra={"run_id": str(sent["id"])})
+        return
+    request = Context(sent, args=args, kwargs=kwargs, delivery_info=message.delivery_info)
+    task = SimpleNamespace(name=sent["task"])
+    execution = execution_of(task, request)
+    _give_up(task, execution, exception, f"{failures.type_name(exception)}: {exception}")
+
+
+def _give_up(
+    task: Any, execution: Execution, exception: BaseException, last_traceback: str
+) -> None:
+    is_foreign = isinstance(task, Task) and not isinstance(task, BaseTaskWithRetry)
+    has_run = is_kept(task, execution) or (is_foreign and _has_run(execution))
+    if is_foreign and not has_run:
+        return
+    letter, is_new = None, False
+    with transaction.atomic(using=router.db_for_write(DeadLetter)):
+        if not is_foreign:
+            letter, is_new = rows.keep_letter(execution, exception, last_traceback)
+        if has_run:
+            state = RunState.LOST if isinstance(exception, WorkerLostError) else RunState.FAILED
+            rows.end_run(execution, state, exception=_sentence(execution, exception))
+    if is_new:
+        facts = {**execution.facts(), "exception_type": failures.type_name(exception)}
+        logger.error("recurring_jobs.run.gave_up", extra=facts)
+        run_gave_up.send_robust(
+            sender=execution.task,
+            run_id=execution.task_id,
+            dead_letter=letter,
+            exception=exception,
+        )
+
+
+def _has_run(execution: Execution) -> bool:
+    if execution.attempt:
+        return False  # The request was there to be asked, and wanted none.
+    return Run.objects.using(router.db_for_write(Run)).filter(pk=execution.task_id).exists()
+
+
+def _sentence(execution: Execution, exc: BaseException | None) -> str:
+    if exc is None:
+        return ""
+    execution.stored_arguments()  # The redactor learns their secrets.
+    return f"{failures.type_name(exc)}: {failures.message_text(exc, execution.redactor)}"
+
+
+def _type_of(exc: BaseException | None) -> str:
+    return failures.type_name(exc) if exc is not None else ""
+
+
+def _delay_until(when: Any) -> float:
+    if isinstance(when, datetime):
+        return max(0.0, (when - timezone.now()).total_seconds())
+    return float(when or 0.0)
+
+
+def _id_in(reported: dict[str, Any]) -> str:
+    request = reported.get("request") or getattr(reported.get("sender"), "request", None)
+    return reported.get("task_id") or reported.get("id") or getattr(request, "id", None) or ""
+
+
+def _close_connections(*, only_old: bool) -> None:
+    for alias in {router.db_for_write(Run), router.db_for_write(DeadLetter)}:
+        connection = connections[alias]
+        if connection.in_atomic_block:
+            continue
+        if only_old:
+            connection.close_if_unusable_or_obsolete()
+        else:
+            connection.close()

@@ -1,0 +1,203 @@
+"""The base class of tasks that end well: retried with backoff, then kept as a dead letter."""
+
+from __future__ import annotations
+
+import random
+import sys
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Self
+
+from celery.contrib.django.task import DjangoTask
+from celery.exceptions import Ignore, TaskPredicate
+
+from recurring_jobs.runs import failures
+from recurring_jobs.runs.arguments import parameter_names, redactor_for
+from recurring_jobs.runs.options import (
+    FINAL,
+    RetryOptions,
+    check_options,
+    default,
+    retry_options,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from celery import Celery
+
+
+class BaseTaskWithRetry(DjangoTask):  # type: ignore[type-arg]  # subscriptable from Celery 5.7 on
+    """
+    A task that is retried with exponential backoff, and kept as a dead letter in the end.
+
+    Use it as ``@shared_task(base=BaseTaskWithRetry)`` or as the parent of a class-based
+    task. Attributes of a subclass change the options for a family of tasks, options of
+    the decorator those of one task, and ``RECURRING_JOBS["RETRY"]`` those of the project;
+    the nearest wins, each key on its own. Raise InvalidTaskOptionError where a task is
+    defined with an option that cannot be.
+
+    In a task, ``raise GiveUp("…")`` ends it now, ``raise RetryLater(seconds)`` retries it
+    after exactly that time, and ``raise self.retry(exc=exc)`` retries it after the usual
+    one.
+    """
+
+    abstract = True
+    Request = "recurring_jobs.runs.request:KnownRequest"
+
+    #: Exceptions after which the task is retried by itself.
+    autoretry_for: tuple[type[Exception], ...] = default((Exception,))
+    #: Exceptions after which it is not, although ``autoretry_for`` covers them. Reject,
+    #: Ignore, SoftTimeLimitExceeded, MaxRetriesExceededError and GiveUp need not be here.
+    dont_autoretry_for: tuple[type[Exception], ...] = default(())
+    #: Options of ``retry()`` for retries that the task makes by itself.
+    retry_kwargs: Mapping[str, Any] = default({})
+    #: How often a run is retried; None: without end.
+    max_retries: int | None = default(5)
+    #: Seconds before the first retry, doubled before each other; True: 1; False: see
+    #: ``default_retry_delay``.
+    retry_backoff: float | bool = default(True)  # noqa: FBT003  the value of an attribute
+    #: Seconds that a retry waits at most.
+    retry_backoff_max: float = default(600)
+    #: Whether the wait is drawn evenly between nothing and the backoff.
+    retry_jitter: bool = default(True)  # noqa: FBT003  the value of an attribute
+    #: Seconds before each retry where there is no backoff.
+    default_retry_delay: int = default(180)
+    #: Whether the message is kept until the task has ended.
+    acks_late: bool = default(True)  # noqa: FBT003  the value of an attribute
+    #: Whether the message goes back to the queue when the worker dies under the task.
+    reject_on_worker_lost: bool = default(True)  # noqa: FBT003  the value of an attribute
+
+    #: Whether each run is kept as a row.
+    tracked: bool = False
+    #: Whether the task may be started by name from outside; its runs are kept.
+    triggerable: bool = False
+    #: Names of arguments whose values are never stored, beside the usual ones.
+    sensitive: tuple[str, ...] = ()
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
+        # Not __init__: class-based tasks have their own and need not call this one.
+        task = super().__new__(cls)
+        check_options(cls, _name_of(cls))
+        # Under this name Celery keeps the body of a task that it wrapped for autoretry;
+        # finding it, it does not wrap the task once more.
+        vars(task).update(_orig_run=task.run, run=_with_retry(task, task.run))
+        return task
+
+    @classmethod
+    def on_bound(cls, app: Celery) -> None:
+        """Check the options once more, since ``task_annotations`` may have changed them."""
+        super().on_bound(app)
+        check_options(cls, _name_of(cls))
+        limit = retry_options(cls).max_retries
+        if limit != cls.max_retries:
+            # It came from retry_kwargs; who reads the attribute is to find what counts.
+            cls.max_retries = limit
+
+    def retry(
+        self,
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+        exc: Exception | None = None,
+        throw: bool = True,  # noqa: FBT001, FBT002  Celery's signature
+        eta: datetime | None = None,
+        countdown: float | None = None,
+        max_retries: int | None = None,
+        **options: Any,
+    ) -> Any:
+        """
+        Send this run once more, as Celery's ``retry()`` does, after the backoff of the task.
+
+        An *exc* that says how the task is to end (GiveUp, Reject, Ignore, or the Retry of
+        an earlier call) is raised as it is. *max_retries* counts for this call alone.
+        """
+        if isinstance(exc, FINAL):
+            raise exc
+        request = self.request
+        chosen = self._retry_options()
+        limit = chosen.max_retries if max_retries is None else max_retries
+        if eta is None and countdown is None:
+            countdown = chosen.delay_before(request.retries + 1, exc=exc, random=random.random)
+        if limit is None:
+            limit = sys.maxsize
+        if not request.called_directly:
+            if request.retries < limit:
+                request.headers = self._headers_of_retry(exc, options.pop("headers", None))
+            # What is raised from here on was decided; the task itself must not retry it.
+            vars(request)["recurring_jobs_decided"] = True
+        return super().retry(args, kwargs, exc, throw, eta, countdown, limit, **options)
+
+    def apply(self, *args: Any, throw: bool | None = None, **options: Any) -> Any:
+        """
+        Run the task here and now, its retries included, without waiting between them.
+
+        Unlike Celery's, this retries also where exceptions are to be thrown
+        (*throw*, or ``task_eager_propagates``); then the last one is.
+        """
+        if throw is None:
+            throw = self.app.conf.task_eager_propagates
+        options["throw"] = False
+        result = super().apply(*args, **options)
+        if throw:
+            result.maybe_throw()
+        return result
+
+    def apply_async(
+        self,
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+        *more: Any,
+        **options: Any,
+    ) -> Any:
+        """Send the task, as Celery does, with secret arguments kept out of logs and results."""
+        redactor = redactor_for(self)
+        shown_args = redactor.redact_positional(tuple(args or ()), parameter_names(self))
+        shown_kwargs = redactor.redact(dict(kwargs or {}))
+        if redactor.has_redacted:
+            options.setdefault("argsrepr", repr(tuple(shown_args)))
+            options.setdefault("kwargsrepr", repr(shown_kwargs))
+        return super().apply_async(args, kwargs, *more, **options)
+
+    def on_replace(self, sig: Any) -> Any:
+        """Remember that the run goes on as another task, under the same id."""
+        vars(self.request)["recurring_jobs_replaced"] = True
+        return super().on_replace(sig)
+
+    def _retry_options(self) -> RetryOptions:
+        return retry_options(type(self), vars(self))
+
+    def _headers_of_retry(
+        self, exc: BaseException | None, given: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        cause = exc if exc is not None else sys.exc_info()[1]
+        headers = dict(self.request.headers or {})
+        if cause is not None:
+            headers = failures.headers_with(cause, self, self.request)
+        return {**headers, **(given or {})}
+
+
+def _name_of(cls: type[BaseTaskWithRetry]) -> str:
+    return cls.name or f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _with_retry(task: BaseTaskWithRetry, body: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(body)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        if getattr(task.request, "recurring_jobs_duplicate", False):
+            message = "This run has ended before; its message came once more."
+            raise Ignore(message)
+        try:
+            return body(*args, **kwargs)
+        except TaskPredicate:
+            raise
+        except Exception as exc:
+            request = task.request
+            is_decided = request.called_directly or getattr(
+                request, "recurring_jobs_decided", False
+            )
+            options = task._retry_options()  # noqa: SLF001  a part of the class
+            if is_decided or not options.wants_retry(exc):
+                raise
+            raise task.retry(exc=exc, **options.message) from exc
+
+    return run

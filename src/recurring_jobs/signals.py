@@ -1,0 +1,21 @@
+"""What a host project can listen to. Receivers that raise never harm the work they watch."""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+#: Occurrences were made and committed. ``sender``: the model of the occurrences;
+#: ``template``: the row they were made from; ``count``: how many; ``using``: database alias.
+occurrences_created = Signal()
+
+#: A template could not be read and was set aside. ``sender``: its model; ``template``;
+#: ``reason``: the sentence that is stored on the row; ``using``: database alias.
+template_set_aside = Signal()
+
+#: A run failed and will be tried again. ``sender``: the task; ``run_id``: its task id;
+#: ``attempt``: the one that failed, from 1; ``delay``: seconds until the next; ``exception``.
+run_retried = Signal()
+
+#: A run ended for good without success. ``sender``: the task's name; ``run_id``;
+#: ``dead_letter``: the stored letter; ``exception``.
+run_gave_up = Signal()

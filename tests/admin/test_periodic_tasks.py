@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django_celery_beat.admin import PeriodicTaskAdmin as StockPeriodicTaskAdmin
+from django_celery_beat.models import CrontabSchedule, PeriodicTask
+
+from recurring_jobs.admin import PeriodicTaskAdmin
+from recurring_jobs.admin.periodic_tasks import replace_stock_admin
+from recurring_jobs.models import Fire
+from tests.admin.rows import make_schedule
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/django_celery_beat/periodictask/"
+VIEW = "django_celery_beat.view_periodictask"
+CHANGE = "django_celery_beat.change_periodictask"
+RUN = "recurring_jobs.run_schedule"
+# Each action, what it needs, and whether the (enabled) task is enabled and fired afterwards.
+ACTIONS = {
+    "enable_tasks": (CHANGE, True, 0),
+    "disable_tasks": (CHANGE, False, 0),
+    "toggle_tasks": (CHANGE, False, 0),
+    "run_tasks": (RUN, True, 1),
+}
+
+
+def choose(browser, action: str, *tasks: PeriodicTask):
+    chosen = {"action": action, "_selected_action": [task.pk for task in tasks], "index": 0}
+    return browser.post(LIST, chosen, follow=True)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_viewer_can_do_nothing(browser_of, action):
+    """
+    Who may only look at periodic tasks neither runs nor disables one, as upstream lets them.
+    """
+    task = make_schedule().periodic_task
+    browser = browser_of(VIEW)
+
+    answer = choose(browser, action, task)
+
+    assert answer.status_code == 200
+    assert PeriodicTask.objects.get().enabled
+    assert (Fire.objects.count(), LogEntry.objects.count()) == (0, 0)
+    assert browser.get(LIST).context["action_form"] is None
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("permission", [CHANGE, RUN])
+def test_each_action_needs_its_own_permission(browser_of, action, permission):
+    """
+    Changing does not include running, nor running changing; what was done is on record.
+    """
+    task = make_schedule().periodic_task
+    needed, is_enabled, fires = ACTIONS[action]
+
+    choose(browser_of(VIEW, permission), action, task)
+
+    is_allowed = permission == needed
+    assert PeriodicTask.objects.get().enabled == (is_enabled or not is_allowed)
+    assert Fire.objects.count() == (fires if is_allowed else 0)
+    assert LogEntry.objects.count() == int(is_allowed)
+
+
+def test_task_without_a_schedule_yet_is_run(boss):
+    """
+    A task made a moment ago, which no beat has seen, can be run as well.
+    """
+    task = make_schedule().periodic_task
+    task.recurring_schedule.delete()
+
+    answer = choose(boss, "run_tasks", PeriodicTask.objects.get())
+
+    assert Fire.objects.get().kind == "manual"
+    assert [str(message) for message in answer.context["messages"]] == ["1 task was fired."]
+
+
+def test_form_has_no_inline_script_and_does_not_read_every_crontab(boss):
+    """
+    The page keeps to a strict policy, and its cost does not grow with crontabs in words.
+    """
+    task = make_schedule().periodic_task
+    CrontabSchedule.objects.bulk_create(
+        [CrontabSchedule(minute=str(minute)) for minute in range(30)]
+    )
+
+    with CaptureQueriesContext(connection) as queries:
+        answer = boss.get(f"{LIST}{task.pk}/change/")
+
+    html = answer.content.decode()
+    assert "readable_crontabs" not in answer.context
+    assert "<script>" not in html
+    assert "readable-crontabs" not in html
+    assert len(queries) < 20
+
+
+def test_only_the_stock_page_is_replaced():
+    """
+    A host that has its own page of periodic tasks keeps it.
+    """
+
+    class HostAdmin(StockPeriodicTaskAdmin):
+        pass
+
+    stock, own = admin.AdminSite("stock"), admin.AdminSite("own")
+    bare = admin.AdminSite("bare")
+    stock.register(PeriodicTask, StockPeriodicTaskAdmin)
+    own.register(PeriodicTask, HostAdmin)
+
+    for site in (stock, own, bare):
+        replace_stock_admin(site)
+
+    assert type(stock.get_model_admin(PeriodicTask)) is PeriodicTaskAdmin
+    assert type(own.get_model_admin(PeriodicTask)) is HostAdmin
+    assert not bare.is_registered(PeriodicTask)
+    assert type(admin.site.get_model_admin(PeriodicTask)) is PeriodicTaskAdmin

@@ -1,0 +1,96 @@
+"""The rows of the host project: a to-do list, shifts of a rota, and days off."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+
+from recurring_jobs.models import RecurringModelMixin
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from recurring_jobs.rules import Occurrence
+
+
+class Tag(models.Model):
+    """A word that people hang on a to-do."""
+
+    name = models.CharField(max_length=50)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Todo(RecurringModelMixin):
+    """A to-do: five rows ahead, a reminder that moves along, and a state of its own."""
+
+    title = models.CharField(max_length=200)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True
+    )
+    due_at = models.DateTimeField(null=True, blank=True)
+    remind_at = models.DateTimeField(null=True, blank=True)
+    done = models.BooleanField(default=False)
+    tags = models.ManyToManyField(Tag, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Recurrence:
+        start = "due_at"
+        shifted = ("remind_at",)
+        copied = ("title", "owner")
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Shift(RecurringModelMixin):
+    """A shift of a rota: three ahead and all within two days, labelled by a hook."""
+
+    place = models.CharField(max_length=50)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    label = models.CharField(max_length=100, blank=True)
+
+    class Meta(RecurringModelMixin.Meta):
+        constraints = [
+            *RecurringModelMixin.Meta.constraints,
+            models.UniqueConstraint(fields=["place", "starts_at"], name="host_shift_one_a_place"),
+        ]
+
+    class Recurrence:
+        start = "starts_at"
+        shifted = ("ends_at",)
+        copied = ("place",)
+        ahead = 3
+        horizon = timedelta(days=2)
+
+    def __str__(self) -> str:
+        return f"{self.place} {self.starts_at:%Y-%m-%d %H:%M}"
+
+    def build_occurrence(self, occurrence: Occurrence, at: datetime | date) -> Shift:
+        if self.place == "nowhere":
+            message = "There is no such place."
+            raise LookupError(message)
+        row = super().build_occurrence(occurrence, at)
+        row.label = f"{self.place} {occurrence.nominal}"
+        return row
+
+
+class Holiday(RecurringModelMixin):
+    """An all-day row: what falls within a year."""
+
+    name = models.CharField(max_length=100)
+    first_on = models.DateField()
+    last_on = models.DateField(null=True, blank=True)
+
+    class Recurrence:
+        start = "first_on"
+        shifted = ("last_on",)
+        horizon = timedelta(days=365)
+
+    def __str__(self) -> str:
+        return self.name

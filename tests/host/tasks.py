@@ -1,0 +1,124 @@
+"""The tasks of the host project: each ends in one way that tests look for."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from celery import shared_task
+from celery.exceptions import Reject
+
+from recurring_jobs import BaseTaskWithRetry, GiveUp, RetryLater
+
+
+class ApiTask(BaseTaskWithRetry):
+    """A family: what talks to a service that is often away for a second."""
+
+    abstract = True
+    autoretry_for = (ConnectionError,)
+    max_retries = 2
+    retry_backoff = 0.01
+    retry_jitter = False
+
+
+@shared_task(name="host.add", base=BaseTaskWithRetry)
+def add(left: int, right: int) -> int:
+    """Succeed."""
+    return left + right
+
+
+@shared_task(name="host.add_tracked", base=BaseTaskWithRetry, tracked=True, triggerable=True)
+def add_tracked(left: int, right: int) -> int:
+    """Succeed, on record; may be started by name."""
+    return left + right
+
+
+@shared_task(name="host.always_fails", bind=True, base=ApiTask)
+def always_fails(self, text: str = "away") -> None:
+    """Fail at every attempt."""
+    message = f"{text}, attempt {self.request.retries + 1}"
+    raise ConnectionError(message)
+
+
+@shared_task(name="host.recovers", bind=True, base=ApiTask, tracked=True)
+def recovers(self, failures: int = 1) -> int:
+    """Fail *failures* times, then succeed; return the number of retries."""
+    if self.request.retries < failures:
+        message = "not yet"
+        raise ConnectionError(message)
+    return int(self.request.retries)
+
+
+@shared_task(name="host.retries_by_hand", bind=True, base=ApiTask)
+def retries_by_hand(self) -> None:
+    """Fail at every attempt, and ask for the next in so many words."""
+    try:
+        _call_service()
+    except ConnectionError as exc:
+        raise self.retry(exc=exc) from exc
+
+
+@shared_task(name="host.gives_up", base=BaseTaskWithRetry)
+def gives_up() -> None:
+    """End at once, as a dead letter."""
+    raise GiveUp("The account is closed.")
+
+
+@shared_task(name="host.waits", bind=True, base=ApiTask)
+def waits(self, delay: float = 0.05) -> int:
+    """Be asked once to come back later, then succeed."""
+    if not self.request.retries:
+        raise RetryLater(delay)
+    return int(self.request.retries)
+
+
+@shared_task(name="host.rejects", base=BaseTaskWithRetry)
+def rejects() -> None:
+    """Refuse the message."""
+    raise Reject("not for us", requeue=False)
+
+
+@shared_task(name="host.logs_in", base=ApiTask, tracked=True, sensitive=("account",))
+def logs_in(user: str, password: str, account: str = "") -> None:
+    """Fail with the password in the message, as real ones do."""
+    message = f"{user}:{password} was refused for {account}"
+    raise ConnectionError(message)
+
+
+@shared_task(name="host.sleeps", base=ApiTask, time_limit=1)
+def sleeps(seconds: float = 60) -> None:
+    """Run into the hard time limit."""
+    time.sleep(seconds)
+
+
+@shared_task(name="host.kills_its_worker", base=ApiTask, tracked=True)
+def kills_its_worker(marker: str) -> str:
+    """Kill the process it runs in the first time; the file *marker* remembers that."""
+    path = Path(marker)
+    if not path.exists():
+        path.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "survived"
+
+
+@shared_task(name="host.hands_over", bind=True, base=ApiTask, tracked=True)
+def hands_over(self) -> object:
+    """Fail once, then go on as another task under the same id."""
+    if not self.request.retries:
+        _call_service()
+    queue = self.request.delivery_info["routing_key"]
+    return self.replace(add_tracked.s(1, 2).set(queue=queue))
+
+
+@shared_task(name="host.plain_failure")
+def plain_failure() -> None:
+    """Fail as a task of Celery's own class."""
+    message = "away"
+    raise ConnectionError(message)
+
+
+def _call_service() -> None:
+    message = "away"
+    raise ConnectionError(message)

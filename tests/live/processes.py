@@ -1,0 +1,137 @@
+"""Real processes of the host project, started on services of their own and ended by pid."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def wait_until(condition: Callable[[], object], *, seconds: float, what: str) -> None:
+    """
+    Poll *condition* until it is true; fail with *what* when *seconds* have passed.
+    """
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            message = f"waited {seconds} s for {what}"
+            raise AssertionError(message)
+        time.sleep(0.05)
+
+
+@dataclass
+class Process:
+    """One child process in a group of its own, its output in a file."""
+
+    popen: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def is_alive(self) -> bool:
+        return self.popen.poll() is None
+
+    def send(self, number: int) -> None:
+        """Send a signal to the process and its children, if it still lives."""
+        if self.is_alive:
+            os.killpg(self.popen.pid, number)
+
+    def kill(self) -> None:
+        self.send(signal.SIGKILL)
+        self.popen.wait(10)
+
+    def stop(self, *, seconds: float = 15) -> int:
+        """Ask to end; kill what does not within *seconds*. Return the exit code."""
+        if self.is_alive:
+            self.popen.send_signal(signal.SIGTERM)
+        try:
+            return self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return self.popen.returncode
+
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+
+@dataclass
+class Host:
+    """The host project on a database and a broker, with the processes started on it."""
+
+    folder: Path
+    env: dict[str, str]
+    processes: list[Process] = field(default_factory=list)
+
+    @classmethod
+    def on(cls, folder: Path, *, database_url: str = "", broker_url: str = "") -> Host:
+        env = {
+            **os.environ,
+            "HOST_DIR": str(folder),
+            "DJANGO_SETTINGS_MODULE": "tests.host.settings",
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+            "DATABASE_URL": database_url,
+            "CELERY_BROKER_URL": broker_url,
+        }
+        return cls(folder, env)
+
+    def manage(self, *arguments: str, seconds: float = 60) -> str:
+        """Run a management command to its end and return what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.host.manage", *arguments],
+            cwd=ROOT,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def python(self, code: str, *, seconds: float = 60) -> str:
+        """Run *code* with Django set up and return what it printed."""
+        return self.manage("shell", "--no-imports", "-c", code, seconds=seconds)
+
+    def start(self, *arguments: str) -> Process:
+        """Start ``python -m <arguments>`` in the background."""
+        log = self.folder / f"{len(self.processes)}-{arguments[-1].replace('/', '_')[:20]}.log"
+        with log.open("wb") as output:
+            popen = subprocess.Popen(
+                [sys.executable, "-m", *arguments],
+                cwd=ROOT,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        process = Process(popen, log)
+        self.processes.append(process)
+        return process
+
+    def worker(self, *arguments: str) -> Process:
+        """Start a Celery worker."""
+        return self.start(
+            "celery", "-A", "tests.host", "worker", "-l", "info", "-c", "2", *arguments
+        )
+
+    def beat(self, *arguments: str) -> Process:
+        """Start a beat."""
+        pidfile = f"--pidfile={self.folder}/beat-{len(self.processes)}.pid"
+        return self.start("celery", "-A", "tests.host", "beat", "-l", "info", pidfile, *arguments)
+
+    def stop_all(self) -> None:
+        for process in self.processes:
+            process.send(signal.SIGCONT)
+        for process in self.processes:
+            process.stop()

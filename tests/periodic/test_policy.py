@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recurring_jobs.periodic.policy import MAX_CATCHUP, Decision, Taken, decide
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def every(step: timedelta):
+    """Return a next_after on the grid of *step* through NOON."""
+
+    def next_after(instant: datetime) -> datetime:
+        return NOON + step * ((instant - NOON) // step + 1)
+
+    return next_after
+
+
+def hours(*values: int) -> list[datetime]:
+    return [NOON + timedelta(hours=value) for value in values]
+
+
+def test_time_just_reached_is_fired_under_every_policy():
+    """
+    A time that is a few seconds old is no misfire: it is fired, whatever the policy.
+    """
+    decisions = {
+        decide(
+            NOON,
+            now=NOON + timedelta(seconds=5),
+            next_after=every(timedelta(hours=1)),
+            misfire=misfire,
+        )
+        for misfire in ("latest", "earliest", "all", "skip")
+    }
+
+    assert decisions == {Decision((Taken(NOON),), None, NOON + timedelta(hours=1))}
+
+
+@pytest.mark.parametrize(
+    ("misfire", "taken", "missed"),
+    [
+        pytest.param("latest", [Taken(NOON + timedelta(hours=3), 4)], None, id="latest"),
+        pytest.param("earliest", [Taken(NOON, 4)], None, id="earliest"),
+        pytest.param("all", [Taken(at) for at in hours(0, 1, 2, 3)], None, id="all"),
+        pytest.param("skip", [], Taken(NOON + timedelta(hours=3), 4), id="skip"),
+    ],
+)
+def test_four_missed_hours_follow_the_policy(misfire, taken, missed):
+    """
+    After beat was away over four hourly times, the policy says which of them are fired.
+    """
+    now = NOON + timedelta(hours=3, minutes=30)
+
+    decision = decide(NOON, now=now, next_after=every(timedelta(hours=1)), misfire=misfire)
+
+    assert decision == Decision(tuple(taken), missed, NOON + timedelta(hours=4))
+
+
+def test_all_takes_the_newest_ten_and_counts_the_rest():
+    """
+    ``all`` is bounded: the newest MAX_CATCHUP times are fired, the older ones recorded.
+    """
+    now = NOON + timedelta(hours=19, minutes=30)
+
+    decision = decide(NOON, now=now, next_after=every(timedelta(hours=1)), misfire="all")
+
+    assert [each.nominal_at for each in decision.taken] == hours(*range(10, 20))
+    assert len(decision.taken) == MAX_CATCHUP
+    assert decision.missed == Taken(NOON + timedelta(hours=9), 10)
+
+
+def test_times_before_the_catchup_window_are_dropped_on_record():
+    """
+    Of daily times missed for a week, only the one of the last day stands in the catch-up.
+    """
+    now = NOON + timedelta(days=7, hours=1)
+
+    decision = decide(NOON, now=now, next_after=every(timedelta(days=1)))
+
+    assert decision.taken == (Taken(NOON + timedelta(days=7)),)
+    assert decision.missed == Taken(NOON + timedelta(days=6), 7)
+
+
+def test_latest_prefers_the_time_that_is_on_time():
+    """
+    When the newest time is only seconds old, it is fired once and stands for the late ones.
+    """
+    now = NOON + timedelta(hours=2, seconds=10)
+
+    decision = decide(NOON, now=now, next_after=every(timedelta(hours=1)))
+
+    assert decision.taken == (Taken(NOON + timedelta(hours=2), 3),)
+
+
+def test_long_outage_over_seconds_is_bounded():
+    """
+    A schedule of every second that was away for ten hours still fires its newest time.
+    """
+    calls = 0
+    now = NOON + timedelta(hours=10)
+
+    def counted(instant: datetime) -> datetime:
+        nonlocal calls
+        calls += 1
+        return every(timedelta(seconds=1))(instant)
+
+    decision = decide(NOON, now=now, next_after=counted)
+
+    assert decision.taken[-1].nominal_at == now
+    assert decision.next_fire_at == now + timedelta(seconds=1)
+    assert calls < 10_100
+
+
+def test_end_of_the_schedule_is_the_end():
+    """
+    When no time follows, there is nothing to look at again.
+    """
+    decision = decide(NOON, now=NOON, next_after=lambda _instant: None)
+
+    assert decision == Decision((Taken(NOON),), None, None)
+
+
+@given(
+    minutes=st.integers(1, 90),
+    late=st.integers(0, 60 * 60 * 40),
+    misfire=st.sampled_from(["latest", "earliest", "all", "skip"]),
+)
+def test_every_time_is_taken_stood_for_or_missed_once(minutes, late, misfire):
+    """
+    No time is lost and none counted twice: what is taken and missed adds up to what was due.
+    """
+    step = timedelta(minutes=minutes)
+    now = NOON + timedelta(seconds=late)
+
+    decision = decide(NOON, now=now, next_after=every(step), misfire=misfire)
+
+    counted = sum(each.stands_for for each in decision.taken)
+    counted += decision.missed.stands_for if decision.missed else 0
+    assert counted == (now - NOON) // step + 1
+    assert decision.next_fire_at is not None
+    assert decision.next_fire_at > now

@@ -1,0 +1,340 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from celery import schedules
+from django.test import override_settings
+
+from recurring_jobs import At, Cron, Every, RRule, Solar, periodic_task
+from recurring_jobs.exceptions import InvalidDeclarationsError
+from recurring_jobs.models import Schedule
+from recurring_jobs.periodic.declarations import MISFIRES, Declaration
+from recurring_jobs.periodic.registry import load_declarations
+
+HOUR = Every(hours=1)
+
+
+def problems(app) -> list[str]:
+    with pytest.raises(InvalidDeclarationsError) as refused:
+        load_declarations(app)
+    return refused.value.problems
+
+
+def test_decorator_above_below_and_by_name(celery_app):
+    """
+    The decorator finds the task wherever it stands, and names the line where it was written.
+    """
+
+    @periodic_task(HOUR)
+    @celery_app.task(name="app.above", shared=False)
+    def above():
+        pass
+
+    @celery_app.task(name="app.below", bind=True, shared=False)
+    @periodic_task(HOUR, queue="slow")
+    def below(self):
+        pass
+
+    @celery_app.task(name="app.plain", shared=False)
+    @periodic_task(HOUR)
+    def plain():
+        pass
+
+    periodic_task(HOUR, name="by name")("app.clean")
+
+    found = {each.name: (each.task, each.queue) for each in load_declarations(celery_app)}
+    assert found == {
+        "app.above": ("app.above", None),
+        "app.below": ("app.below", "slow"),
+        "app.plain": ("app.plain", None),
+        "by name": ("app.clean", None),
+    }
+    line = load_declarations(celery_app)[0].source
+    assert line.startswith("tests/periodic/test_registry.py:")
+
+
+def test_decorator_returns_what_it_was_given(celery_app):
+    """
+    Declaring changes nothing about the function or task.
+    """
+
+    def clean():
+        pass
+
+    assert periodic_task(HOUR)(clean) is clean
+
+
+def test_every_option_is_kept_in_plain_form(celery_app):
+    """
+    A declaration holds what was written, as the values that the tables can hold.
+    """
+    periodic_task(
+        Cron("0 9 * * *"),
+        name="full",
+        args=(1, "two", (3,)),
+        kwargs={"deep": {"list": (1, 2)}},
+        queue="q",
+        exchange="e",
+        routing_key="r",
+        priority=7,
+        headers={"h": 1},
+        expires=timedelta(minutes=5),
+        description="Why.",
+        enabled=False,
+        one_off=True,
+        start_time=datetime(2026, 1, 1, tzinfo=UTC),
+        misfire="all",
+    )("app.clean")
+
+    [declaration] = load_declarations(celery_app)
+
+    assert declaration == Declaration(
+        name="full",
+        task="app.clean",
+        trigger=Cron("0 9 * * *", timezone="UTC"),
+        source=declaration.source,
+        args=(1, "two", [3]),
+        kwargs={"deep": {"list": [1, 2]}},
+        queue="q",
+        exchange="e",
+        routing_key="r",
+        priority=7,
+        headers={"h": 1},
+        expires=300,
+        description="Why.",
+        enabled=False,
+        one_off=True,
+        start_time=datetime(2026, 1, 1, tzinfo=UTC),
+        misfire="all",
+    )
+
+
+@pytest.mark.parametrize(
+    ("celery_zone", "expected"),
+    [
+        pytest.param(None, "America/New_York", id="Django's"),
+        pytest.param("Asia/Tokyo", "Asia/Tokyo", id="Celery's first"),
+    ],
+)
+def test_zone_of_the_project_is_filled_in(celery_app, celery_zone, expected):
+    """
+    A trigger without a zone is read in CELERY_TIMEZONE, else in TIME_ZONE.
+    """
+    celery_app.conf.timezone = celery_zone
+    periodic_task(Cron("@daily"))("app.clean")
+
+    with override_settings(TIME_ZONE="America/New_York"):
+        [declaration] = load_declarations(celery_app)
+
+    assert declaration.trigger == Cron("@daily", timezone=expected)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "trigger"),
+    [
+        pytest.param(
+            schedules.crontab(minute=0, hour="2,14", day_of_week={0, 3}),
+            Cron("0 2,14 * * 0,3", timezone="Asia/Tokyo"),
+            id="crontab in the zone of the app",
+        ),
+        pytest.param(schedules.schedule(90), Every(seconds=90), id="schedule"),
+        pytest.param(timedelta(hours=3), Every(hours=3), id="timedelta"),
+        pytest.param(30.0, Every(seconds=30), id="seconds"),
+        pytest.param("*/5 * * * *", Cron("*/5 * * * *", timezone="Asia/Tokyo"), id="text"),
+        pytest.param(Solar("sunset", 1, 2), Solar("sunset", 1, 2), id="trigger"),
+    ],
+)
+def test_existing_beat_schedule_is_read(celery_app, schedule, trigger):
+    """
+    What CELERY_BEAT_SCHEDULE holds today means the same as a declaration.
+    """
+    celery_app.conf.timezone = "Asia/Tokyo"
+    celery_app.conf.beat_schedule = {
+        "old": {
+            "task": "app.clean",
+            "schedule": schedule,
+            "args": (1,),
+            "options": {"queue": "slow", "expires": 60, "priority": 2},
+        }
+    }
+
+    assert load_declarations(celery_app) == [
+        Declaration(
+            name="old",
+            task="app.clean",
+            trigger=trigger,
+            source="CELERY_BEAT_SCHEDULE",
+            args=(1,),
+            queue="slow",
+            expires=60,
+            priority=2,
+        )
+    ]
+
+
+def test_schedule_in_settings(celery_app):
+    """
+    RECURRING_JOBS["SCHEDULE"] takes the options of the decorator beside task and trigger.
+    """
+    entry = {"task": "app.clean", "trigger": HOUR, "queue": "slow", "misfire": "skip"}
+
+    with override_settings(RECURRING_JOBS={"SCHEDULE": {"nightly": entry}}):
+        [declaration] = load_declarations(celery_app)
+
+    assert declaration == Declaration(
+        name="nightly",
+        task="app.clean",
+        trigger=HOUR,
+        source="RECURRING_JOBS['SCHEDULE']",
+        queue="slow",
+        misfire="skip",
+    )
+
+
+def test_overrides_replace_options_of_this_environment(celery_app):
+    """
+    "*" applies to every declaration, a name to its own, and the nearer one wins.
+    """
+    periodic_task(HOUR, name="one", queue="slow")("app.clean")
+    periodic_task(HOUR, name="two")("app.report")
+    overrides = {
+        "*": {"enabled": False, "queue": "staging"},
+        "two": {"enabled": True, "schedule": Every(days=1)},
+    }
+
+    with override_settings(RECURRING_JOBS={"OVERRIDES": overrides}):
+        one, two = load_declarations(celery_app)
+
+    assert (one.enabled, one.queue, one.trigger) == (False, "staging", HOUR)
+    assert (two.enabled, two.queue, two.trigger) == (True, "staging", Every(days=1))
+
+
+def test_all_problems_are_told_at_once(celery_app):
+    """
+    Each wrong declaration is one sentence that names it and what to do.
+    """
+    settings = {
+        "SCHEDULE": {
+            "no task": {"trigger": HOUR},
+            "two triggers": {"task": "app.clean", "trigger": HOUR, "schedule": HOUR},
+            "typo": {"task": "app.clean", "trigger": HOUR, "que": "slow"},
+            "ghost": {"task": "app.claen", "trigger": HOUR},
+            "half": {"task": "app.clean", "trigger": 0.5},
+            "ok": {"task": "app.clean", "trigger": HOUR},
+        },
+        "OVERRIDES": {"okay": {"enabled": False}, "ok": {"enabld": False}},
+    }
+    celery_app.conf.beat_schedule = {
+        "ok": {"task": "app.clean", "schedule": 60},
+        "limited": {"task": "app.clean", "schedule": 60, "options": {"time_limit": 5}},
+    }
+
+    with override_settings(RECURRING_JOBS=settings):
+        found = problems(celery_app)
+
+    declared = "declared in RECURRING_JOBS['SCHEDULE']"
+    assert found == [
+        f"Periodic task 'no task', {declared}: names no task.",
+        f"Periodic task 'two triggers', {declared}: has both a trigger and a schedule.",
+        f"Periodic task 'typo', {declared}: 'que' is not a key. Did you mean 'queue'?",
+        "Periodic task 'limited', declared in CELERY_BEAT_SCHEDULE: the option 'time_limit'"
+        " cannot be kept: django-celery-beat has no column for it. Set it on the task instead.",
+        "Periodic task 'ok' is declared twice, in RECURRING_JOBS['SCHEDULE'] and in"
+        " CELERY_BEAT_SCHEDULE. Give one of them another name.",
+        "RECURRING_JOBS['OVERRIDES'] names 'okay', which is not declared. Did you mean 'ok'?",
+        "RECURRING_JOBS['OVERRIDES'] has 'enabld' for 'ok', not an option. Did you mean 'enabled'?",
+        f"Periodic task 'ghost', {declared}: the task 'app.claen' is not registered."
+        " Did you mean 'app.clean'?",
+        f"Periodic task 'half', {declared}: Every('0:00:00.500000'): must be at least one second.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        pytest.param({"args": "abc"}, "args are 'abc'. Give a list or tuple.", id="args"),
+        pytest.param(
+            {"kwargs": {"at": datetime(2026, 1, 1, tzinfo=UTC)}},
+            "kwargs cannot be kept as JSON: Object of type datetime is not JSON serializable.",
+            id="kwargs",
+        ),
+        pytest.param(
+            {"priority": 300}, "priority is 300. Give a number from 0 to 255.", id="priority"
+        ),
+        pytest.param(
+            {"expires": 0},
+            "expires is 0. Give a timedelta or a number of whole seconds, at least 1.",
+            id="expires",
+        ),
+        pytest.param({"enabled": "no"}, "enabled is 'no'. Give True or False.", id="enabled"),
+        pytest.param(
+            {"misfire": "later"},
+            "misfire is 'later'. Use one of latest, earliest, all, skip.",
+            id="misfire",
+        ),
+        pytest.param(
+            {"start_time": "soon"},
+            "start_time is 'soon'. Give an aware datetime.",
+            id="start time",
+        ),
+        pytest.param(
+            {"queue": "q" * 201},
+            f"queue is {'q' * 201!r}. Give a text of at most 200 characters.",
+            id="queue",
+        ),
+        pytest.param({"name": ""}, "name is missing. Give a text.", id="name"),
+    ],
+)
+def test_wrong_option_is_refused(celery_app, options, sentence):
+    """
+    An option that the tables cannot hold is refused by name, before anything is written.
+    """
+    periodic_task(HOUR, **{"name": "nightly", **options})("app.clean")
+
+    [problem] = problems(celery_app)
+
+    assert problem.endswith(f": {sentence}")
+
+
+def test_schedule_that_never_fires_is_refused(celery_app):
+    """
+    A rule that ends before it starts is a mistake; a single time gone by is not.
+    """
+    never = RRule("FREQ=DAILY;UNTIL=20250101", start="2026-01-05T09:00:00", timezone="UTC")
+    periodic_task(never, name="never")("app.clean")
+    periodic_task(At(datetime(2020, 1, 1, tzinfo=UTC)), name="once")("app.clean")
+
+    [problem] = problems(celery_app)
+
+    assert problem.endswith(
+        ": FREQ=DAILY;UNTIL=20250101 from 2026-01-05T09:00:00 (UTC) never fires."
+    )
+
+
+def test_queue_that_nobody_declares_is_refused_where_queues_are_fixed(celery_app):
+    """
+    With task_create_missing_queues off, a queue that is not configured would lose messages.
+    """
+    celery_app.conf.task_create_missing_queues = False
+    periodic_task(HOUR, queue="celry")("app.clean")
+
+    [problem] = problems(celery_app)
+
+    assert problem.endswith(": the queue 'celry' is not known. Did you mean 'celery'?")
+
+
+def test_single_time_is_one_off(celery_app):
+    """
+    django-celery-beat demands one_off of a single time, so a declaration need not say it.
+    """
+    periodic_task(At(datetime(2030, 1, 1, tzinfo=UTC)))("app.clean")
+
+    assert load_declarations(celery_app)[0].one_off is True
+
+
+def test_misfires_are_those_of_the_model():
+    """
+    The words that a declaration may use are the choices of the stored column.
+    """
+    assert sorted(MISFIRES) == sorted(Schedule.Misfire.values)

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.live.processes import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.live
+
+ROUNDS = 3
+TOGETHER = 4
+ONE_CREATES = ["45 created, 0 unchanged.", *["45 unchanged."] * (TOGETHER - 1)]
+#: What others left: the same crontab three times, one of them in use by a hand-made task.
+DUPLICATES = """
+from django_celery_beat.models import CrontabSchedule, PeriodicTask
+rows = [CrontabSchedule.objects.create(minute="1", timezone="UTC") for _ in range(3)]
+PeriodicTask.objects.create(name="mine", task="mine", crontab=rows[1])
+"""
+#: Everything but keys and times, which may differ from run to run.
+ROWS = """
+import json
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
+from recurring_jobs.models import Schedule
+from recurring_jobs.periodic.beat_tables import loaded_tasks, trigger_of
+tasks = {
+    task.name: [
+        task.task, task.args, task.kwargs, task.queue, task.priority, task.expire_seconds,
+        task.enabled, str(trigger_of(task)),
+        getattr(getattr(task, "recurring_schedule", None), "declared_in", None),
+    ]
+    for task in loaded_tasks("default")
+}
+models = (CrontabSchedule, IntervalSchedule, PeriodicTask, Schedule, SolarSchedule)
+print(json.dumps([tasks, [model.objects.count() for model in models]]))
+"""
+#: Waits at a barrier of files, so that all start within a millisecond.
+AT_ONCE = """
+import os, pathlib, time
+from django.core.management import call_command
+barrier = pathlib.Path({barrier!r})
+(barrier / str(os.getpid())).touch()
+deadline = time.monotonic() + 60
+while len(list(barrier.iterdir())) < {together} and time.monotonic() < deadline:
+    time.sleep(0.001)
+call_command("setup_periodic_tasks")
+"""
+
+
+class Host:
+    """The sample project on a database of its own, run by real processes."""
+
+    def __init__(self, database_url: str, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            **os.environ,
+            "DATABASE_URL": database_url,
+            "DJANGO_SETTINGS_MODULE": "tests.periodic.sample_settings",
+            "HOST_DIR": str(folder),
+            "PYTHONWARNINGS": "ignore",
+        }
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "tests.host.manage", *arguments]
+        return subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def manage(self, *arguments: str) -> str:
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=100)
+        assert process.returncode == 0, err
+        assert not err, err
+        return out
+
+    def run(self, code: str) -> str:
+        return self.manage(*self.shell(code))
+
+    def shell(self, code: str) -> tuple[str, ...]:
+        return "shell", "--verbosity=0", "--no-imports", "-c", code
+
+    def set_up_together(self) -> list[str]:
+        """Run the command in several processes at once; return what each said last."""
+        with TemporaryDirectory(dir=self.folder) as barrier:
+            code = AT_ONCE.format(barrier=barrier, together=TOGETHER)
+            processes = [self.start(*self.shell(code)) for _ in range(TOGETHER)]
+            said = [process.communicate(timeout=100) for process in processes]
+        assert [err for _, err in said] == [""] * TOGETHER
+        assert [process.returncode for process in processes] == [0] * TOGETHER
+        return sorted(out.splitlines()[-1] for out, _ in said)
+
+
+def migrated(database_url: str, folder: Path, before: str = "") -> Host:
+    host = Host(database_url, folder)
+    host.manage("migrate", "--verbosity=0")
+    host.run(before)
+    return host
+
+
+def check_together(
+    fresh_database: Callable[[str], str], server_url: str, folder: Path, before: str
+) -> None:
+    quiet = migrated(fresh_database(server_url), folder, before)
+    quiet.manage("setup_periodic_tasks")
+    expected = json.loads(quiet.run(ROWS))
+
+    for _ in range(ROUNDS):
+        host = migrated(fresh_database(server_url), folder, before)
+
+        said = host.set_up_together()
+
+        assert said == ONE_CREATES
+        assert json.loads(host.run(ROWS)) == expected
+        host.manage("setup_periodic_tasks", "--check")
+
+
+BEFORE = pytest.mark.parametrize(
+    "before",
+    [pytest.param("", id="from empty tables"), pytest.param(DUPLICATES, id="from duplicates")],
+)
+
+
+@BEFORE
+@pytest.mark.postgres
+@pytest.mark.timeout(300)
+def test_four_deploys_at_once_on_postgresql(fresh_database, postgres_url, tmp_path, before):
+    """
+    Four processes at once leave the rows of one quiet run, without an error in any of them.
+    """
+    check_together(fresh_database, postgres_url, tmp_path, before)
+
+
+@BEFORE
+@pytest.mark.mariadb
+@pytest.mark.timeout(300)
+def test_four_deploys_at_once_on_mariadb(fresh_database, mariadb_url, tmp_path, before):
+    """
+    Four processes at once leave the rows of one quiet run, without an error in any of them.
+    """
+    check_together(fresh_database, mariadb_url, tmp_path, before)
+
+
+@pytest.mark.timeout(300)
+def test_four_deploys_at_once_on_sqlite(tmp_path):
+    """
+    Four processes at once on one file: one creates, the others wait and find nothing to do.
+    """
+    host = migrated(f"sqlite:///{tmp_path / 'host.sqlite3'}", tmp_path)
+
+    said = host.set_up_together()
+
+    assert said == ONE_CREATES
+    host.manage("setup_periodic_tasks", "--check")

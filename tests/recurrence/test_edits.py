@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from recurring_jobs.recurrence.occurrences import GenerationReport, generate_occurrences
+from tests.host.models import Tag, Todo
+
+
+@pytest.fixture
+def template(make_todo, now) -> Todo:
+    """A daily template with its five rows, 3 to 7 March."""
+    template = make_todo(remind_at=datetime(2026, 3, 1, 8, tzinfo=UTC))
+    generate_occurrences(Todo, now=now)
+    return template
+
+
+def edit(template: Todo, **values: object) -> None:
+    for name, value in values.items():
+        setattr(template, name, value)
+    template.save()
+
+
+def test_copied_field_reaches_untouched_rows(template, now):
+    """A new title goes to the rows ahead, which stay the rows they were."""
+    keys = set(template.occurrences.values_list("pk", flat=True))
+    edit(template, title="Feed the cat")
+
+    report = generate_occurrences(Todo, now=now)
+
+    assert report == GenerationReport(templates=1, updated=5)
+    assert set(template.occurrences.values_list("pk", "title")) == {
+        (key, "Feed the cat") for key in keys
+    }
+
+
+def test_rows_that_have_begun_are_history(template, now):
+    """An edit changes no row whose start has passed."""
+    edit(template, title="Feed the cat")
+
+    generate_occurrences(Todo, now=now + timedelta(days=2))
+
+    titles = template.occurrences.order_by("due_at").values_list("title", flat=True)
+    assert list(titles) == ["Water the plants"] * 2 + ["Feed the cat"] * 5
+
+
+@pytest.mark.parametrize(
+    "touch",
+    [
+        {"done": True},
+        {"title": "Water the roses"},
+        {"due_at": datetime(2026, 3, 5, 18, tzinfo=UTC)},
+        {"remind_at": None},
+    ],
+    ids=["done", "renamed", "moved", "reminder removed"],
+)
+@pytest.mark.parametrize("way", ["save", "update"])
+def test_touched_row_stays_as_it_is(template, now, touch, way):
+    """What a person changed on a row survives any edit of the template."""
+    row = template.occurrences.get(recurrence_id="20260305T090000")
+    if way == "update":
+        Todo.objects.filter(pk=row.pk).update(**touch)
+    else:
+        edit(row, **touch)
+    before = Todo.objects.filter(pk=row.pk).values().get()
+
+    edit(template, title="Feed the cat", recurrence_rule="FREQ=WEEKLY")
+    report = generate_occurrences(Todo, now=now)
+
+    assert Todo.objects.filter(pk=row.pk).values().get() == before
+    assert report == GenerationReport(templates=1, created=5, removed=4)
+
+
+def test_row_that_others_point_to_is_not_removed(template, now, days):
+    """A row with a tag, which only a person can have given it, outlives a change of the rule."""
+    row = template.occurrences.get(recurrence_id="20260305T090000")
+    row.tags.add(Tag.objects.create(name="urgent"))
+
+    edit(template, recurrence_rule="FREQ=WEEKLY")
+    generate_occurrences(Todo, now=now)
+
+    assert days(template)[0] == "20260305"
+    assert list(row.tags.values_list("name", flat=True)) == ["urgent"]
+
+
+def test_new_rule_adds_and_removes(template, now, days):
+    """Rows the new rule names stay, those it does not go, and those it lacks are made."""
+    kept = template.occurrences.get(recurrence_id="20260305T090000").pk
+    edit(template, recurrence_rule="FREQ=DAILY;INTERVAL=2")
+
+    report = generate_occurrences(Todo, now=now)
+
+    assert report == GenerationReport(templates=1, created=2, removed=2)
+    assert days(template) == ["20260303", "20260305", "20260307", "20260309", "20260311"]
+    assert template.occurrences.get(recurrence_id="20260305T090000").pk == kept
+
+
+def test_new_rule_does_not_bring_back_what_was_deleted(template, now, days):
+    """A day that was deleted stays away under a new rule that names it, too."""
+    template.occurrences.filter(recurrence_id="20260305T090000").delete()
+    edit(template, recurrence_rule="FREQ=DAILY;INTERVAL=2")
+
+    generate_occurrences(Todo, now=now)
+
+    assert days(template) == ["20260303", "20260307", "20260309", "20260311"]
+
+
+def test_new_zone_moves_the_rows(template, now):
+    """In another zone the same wall time is another instant; the rows are moved, not remade."""
+    tokyo = ZoneInfo("Asia/Tokyo")
+    keys = set(template.occurrences.values_list("pk", flat=True))
+    edit(
+        template,
+        recurrence_timezone="Asia/Tokyo",
+        due_at=datetime(2026, 3, 1, 9, tzinfo=tokyo),
+        remind_at=datetime(2026, 3, 1, 8, tzinfo=tokyo),
+    )
+
+    report = generate_occurrences(Todo, now=now)
+
+    rows = template.occurrences.order_by("due_at")
+    assert report == GenerationReport(templates=1, updated=5)
+    assert {row.pk for row in rows} == keys
+    assert (rows[0].recurrence_id, rows[0].due_at, rows[0].remind_at) == (
+        "20260303T090000",
+        datetime(2026, 3, 3, 9, tzinfo=tokyo),
+        datetime(2026, 3, 3, 8, tzinfo=tokyo),
+    )
+
+
+def test_new_start_replaces_the_rows(template, now):
+    """Another time of day is another nominal time: untouched rows make way for new ones."""
+    edit(template, due_at=datetime(2026, 3, 1, 17, tzinfo=UTC))
+
+    report = generate_occurrences(Todo, now=now)
+
+    ids = template.occurrences.order_by("recurrence_id").values_list("recurrence_id", flat=True)
+    assert report == GenerationReport(templates=1, created=5, removed=5)
+    assert list(ids) == [f"202603{day:02}T170000" for day in range(2, 7)]
+
+
+def test_rule_taken_away_ends_the_series(template, now, days):
+    """Without its rule a row recurs no more: untouched rows ahead go, what was done stays."""
+    Todo.objects.filter(recurrence_id="20260304T090000").update(done=True)
+    edit(template, recurrence_rule=None)
+
+    report = generate_occurrences(Todo, now=now)
+    again = generate_occurrences(Todo, now=now)
+
+    assert report == GenerationReport(templates=1, removed=4)
+    assert days(template) == ["20260304"]
+    assert again == GenerationReport()
+
+
+def test_rule_taken_away_by_update_ends_the_series(template, now):
+    """The same holds for QuerySet.update()."""
+    Todo.objects.filter(pk=template.pk).update(recurrence_rule=None)
+
+    report = generate_occurrences(Todo, now=now)
+
+    assert report == GenerationReport(templates=1, removed=5)
+
+
+def test_rule_that_became_bad_leaves_the_rows_alone(template, now, days):
+    """A template that cannot be read keeps its rows until it can, and then has them adapted."""
+    edit(template, recurrence_rule="FREQ=NEVER")
+    generate_occurrences(Todo, now=now)
+    kept = days(template)
+
+    edit(template, recurrence_rule="FREQ=DAILY;INTERVAL=2")
+    generate_occurrences(Todo, now=now)
+
+    assert kept == ["20260303", "20260304", "20260305", "20260306", "20260307"]
+    assert days(template) == ["20260303", "20260305", "20260307", "20260309", "20260311"]
+
+
+def test_edit_and_return_change_nothing(template, now):
+    """An edit that was taken back before the next pass has no effect."""
+    edit(template, recurrence_rule="FREQ=WEEKLY")
+    edit(template, recurrence_rule="FREQ=DAILY")
+
+    assert generate_occurrences(Todo, now=now) == GenerationReport(templates=1)
+
+
+def test_clock_that_jumped_back_makes_nothing_twice(template, now, days):
+    """A pass with an earlier now, by an edit or a wrong clock, neither adds nor removes."""
+    generate_occurrences(Todo, now=now + timedelta(days=3))
+    before = days(template)
+    edit(template, title="Feed the cat")
+
+    report = generate_occurrences(Todo, now=now)
+
+    assert days(template) == before
+    assert report == GenerationReport(templates=1, updated=8)

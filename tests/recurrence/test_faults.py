@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+TEMPLATES = 1_000
+ALL_ROWS = {"rows": 5 * TEMPLATES, "partial": 0, "whole": TEMPLATES, "set_aside": 0}
+
+
+class Actor:
+    """A process that does what it is told; see tests/recurrence/actor.py."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+
+    def tell(self, *words: object) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(" ".join(map(str, words)) + "\n")
+        self.process.stdin.flush()
+
+    def answer(self) -> Any:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, f"The process ended with {self.process.wait(10)}."
+        return json.loads(line)
+
+    def ask(self, *words: object) -> Any:
+        self.tell(*words)
+        return self.answer()
+
+
+@pytest.fixture
+def start_actors(tmp_path: Path) -> Iterator[Callable[[str, int], list[Actor]]]:
+    """Start processes on the database of a URL, in which the tables are made first."""
+    with ExitStack() as running:
+
+        def start(url: str, number: int) -> list[Actor]:
+            environment = {**os.environ, "DATABASE_URL": url, "HOST_DIR": str(tmp_path)}
+            actors = []
+            for _ in range(number):
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "tests.recurrence.actor"],
+                    env=environment,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+                running.callback(_end, process)
+                actors.append(Actor(process))
+            actors[0].ask("migrate")
+            return actors
+
+        yield start
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    with process:
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def run_at_once(actors: list[Actor], templates: int = TEMPLATES) -> tuple[int, dict[str, int]]:
+    """Seed, let all actors generate at the same moment; return rows reported and found."""
+    actors[0].ask("seed", templates)
+    for actor in actors:
+        # The answer says that the process is up: from here all start together.
+        actor.ask("tally")
+    for actor in actors:
+        actor.tell("generate")
+    created = sum(actor.answer()["created"] for actor in actors)
+    while actors[0].ask("generate")["templates"]:
+        # A batch that was locked by another when it looked.
+        pass
+    return created, actors[0].ask("tally")
+
+
+@pytest.mark.postgres
+def test_four_generators_at_once_make_each_row_once(postgres_url, fresh_database, start_actors):
+    """Over 1,000 templates, four processes make exactly 5,000 rows, five rounds running."""
+    actors = start_actors(fresh_database(postgres_url), 4)
+
+    rounds = [run_at_once(actors) for _ in range(5)]
+
+    assert rounds == [(5 * TEMPLATES, ALL_ROWS)] * 5
+
+
+@pytest.mark.mariadb
+def test_four_generators_at_once_on_mariadb(mariadb_url, fresh_database, start_actors):
+    """MariaDB keeps the same promise."""
+    actors = start_actors(fresh_database(mariadb_url), 4)
+
+    assert run_at_once(actors) == (5 * TEMPLATES, ALL_ROWS)
+
+
+@pytest.mark.parametrize("mode", ["DEFERRED", "IMMEDIATE"])
+def test_two_generators_at_once_on_sqlite(tmp_path, start_actors, monkeypatch, mode):
+    """SQLite, where rows cannot be locked, keeps the same promise in either of its modes."""
+    monkeypatch.setenv("SQLITE_MODE", mode)
+    actors = start_actors(f"sqlite:///{tmp_path / 'rows.sqlite3'}", 2)
+
+    assert run_at_once(actors, 200) == (
+        1_000,
+        {"rows": 1_000, "partial": 0, "whole": 200, "set_aside": 0},
+    )
+
+
+@pytest.mark.postgres
+def test_edit_in_progress_is_waited_for_by_no_one_and_honoured(
+    postgres_url, fresh_database, start_actors
+):
+    """A template being edited is passed over; once the edit is committed, it is what counts."""
+    generator, editor = start_actors(fresh_database(postgres_url), 2)
+    generator.ask("seed", 3)
+    editor.ask("hold")
+
+    meanwhile = generator.ask("generate")["templates"]
+    editor.ask("release")
+    afterwards = generator.ask("generate")["templates"]
+
+    assert (meanwhile, afterwards) == (0, 3)
+    assert generator.ask("years") == [2027, 2028, 2029, 2030, 2031]
+
+
+def check_sweep(seen: list[dict[str, Any]], templates: int) -> None:
+    whole = {"rows": 5 * templates, "partial": 0, "whole": templates, "set_aside": 0}
+    kills = [each for each in seen if each["killed"]]
+    assert len(kills) > 10
+    assert [each["found"]["partial"] for each in seen] == [0] * len(seen)
+    assert [each["then"] for each in seen] == [whole] * len(seen)
+    # Some kills came before the first commit, and some between two.
+    assert {0, 2} <= {each["found"]["whole"] for each in kills}
+
+
+@pytest.mark.postgres
+def test_kill_anywhere_leaves_no_template_half_done(postgres_url, fresh_database, start_actors):
+    """kill -9 before and after every statement: rows are whole or absent, and a pass mends."""
+    (actor,) = start_actors(fresh_database(postgres_url), 1)
+
+    check_sweep(actor.ask("sweep", 5), 5)
+
+
+def test_kill_anywhere_leaves_no_template_half_done_on_sqlite(tmp_path, start_actors):
+    """The same on SQLite."""
+    (actor,) = start_actors(f"sqlite:///{tmp_path / 'rows.sqlite3'}", 1)
+
+    check_sweep(actor.ask("sweep", 5), 5)
+
+
+@pytest.mark.mariadb
+def test_kill_anywhere_leaves_no_template_half_done_on_mariadb(
+    mariadb_url, fresh_database, start_actors
+):
+    """The same on MariaDB."""
+    (actor,) = start_actors(fresh_database(mariadb_url), 1)
+
+    check_sweep(actor.ask("sweep", 5), 5)

@@ -1,0 +1,342 @@
+"""Each system check: what sets it off, what it says, and that the host project is free of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from celery import Celery
+from celery._state import get_current_app
+from celery.loaders.default import Loader
+from django.core.checks import run_checks
+from django.db import connections
+from django.test import modify_settings
+
+from recurring_jobs import checks
+
+GOOD = {"token": "x" * 20, "allow": ["trigger", "status"], "tasks": ["pricing.*"]}
+
+
+def found(*, deploy: bool = False) -> dict[str, Any]:
+    """Return what our checks find now, by id; one id must not be found twice."""
+    messages = run_checks(tags=[checks.TAG], include_deployment_checks=deploy)
+    assert len({message.id for message in messages}) == len(messages)
+    return {message.id.removeprefix("recurring_jobs."): message for message in messages}
+
+
+def test_a_right_project_is_told_nothing():
+    """
+    The host project, which does as the docs say, sets off no check.
+    """
+    assert found() == {}
+
+
+def test_every_check_says_what_to_type(settings):
+    """
+    Each message comes with a hint.
+    """
+    settings.USE_TZ = False
+    settings.CELERY_RESULT_BACKEND = None
+    settings.RECURRING_JOBS = {"X": 1}
+
+    assert set(found()) == {"E003", "E004", "W001"}
+    assert all(message.hint for message in found().values())
+
+
+@pytest.mark.parametrize(
+    ("number", "app"),
+    [("E001", "django_celery_beat"), ("E002", "django_celery_results")],
+)
+def test_missing_app(number, app):
+    """
+    E001, E002: an app that we stand on is not installed.
+    """
+    with modify_settings(INSTALLED_APPS={"remove": app}):
+        message = found()[number]
+
+    assert message.msg == f"{app} is not installed."
+    assert message.hint == (f"Add '{app}' to INSTALLED_APPS, then run: python manage.py migrate")
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (
+            {"TRACK_RUN": "all"},
+            "RECURRING_JOBS['TRACK_RUN'] is not a known key. Did you mean 'TRACK_RUNS'?",
+        ),
+        (
+            {"BEAT_BATCH_SIZE": "200"},
+            "RECURRING_JOBS['BEAT_BATCH_SIZE'] is '200' (str). Give a int.",
+        ),
+        (
+            {"TRACK_RUNS": "some"},
+            "RECURRING_JOBS['TRACK_RUNS'] is 'some'. Use 'asked' or 'all'.",
+        ),
+        (
+            ["TRACK_RUNS"],
+            "RECURRING_JOBS['…'] cannot be read: RECURRING_JOBS is ['TRACK_RUNS'], not a dict.",
+        ),
+    ],
+    ids=["unknown key", "wrong type", "wrong value", "not a dict"],
+)
+def test_wrong_setting(settings, value, problem):
+    """
+    E003: a key of RECURRING_JOBS is unknown or its value cannot be.
+    """
+    settings.RECURRING_JOBS = value
+
+    assert {each: message.msg for each, message in found().items()} == {"E003": problem}
+
+
+def test_naive_times(settings):
+    """
+    E004: USE_TZ is off.
+    """
+    settings.USE_TZ = False
+
+    message = found()["E004"]
+
+    assert (message.msg, message.hint) == (
+        "USE_TZ is off: occurrences and fires need aware times.",
+        "Write in your settings: USE_TZ = True",
+    )
+
+
+@pytest.mark.parametrize("name", ["CELERY_ACCEPT_CONTENT", "CELERY_RESULT_ACCEPT_CONTENT"])
+@pytest.mark.parametrize("unsafe", ["pickle", "application/x-python-serialize", "yaml"])
+def test_unsafe_content(settings, name, unsafe):
+    """
+    E005: messages or results that run code when they are read are accepted.
+    """
+    setattr(settings, name, ["json", unsafe])
+
+    message = found()["E005"]
+
+    assert message.msg.startswith(f"{name} accepts {unsafe}: whoever can write")
+    assert message.hint == f"Write in your settings: {name} = ['json']"
+
+
+@pytest.mark.parametrize(
+    ("client", "problem"),
+    [
+        ("secret", "is not a dict."),
+        (
+            {**GOOD, "token": "x" * 19},
+            "has a token shorter than 20 characters, which opens nothing.",
+        ),
+        ({"allow": ["status"]}, "has no token."),
+        ({**GOOD, "allow": "trigger"}, "must have 'allow', a list of 'trigger' and 'status'."),
+        ({**GOOD, "allow": ["purge"]}, "must have 'allow', a list of 'trigger' and 'status'."),
+        ({**GOOD, "tasks": "pricing.*"}, "must have a list of name patterns as 'tasks'."),
+        ({**GOOD, "task": ["x"]}, "has an unknown key 'task'."),
+    ],
+    ids=["text", "short", "no token", "allow text", "allow unknown", "tasks text", "unknown key"],
+)
+def test_unusable_token(settings, client, problem):
+    """
+    E006: an entry of API_TOKENS cannot be used as written; the token itself is not shown.
+    """
+    settings.RECURRING_JOBS = {"API_TOKENS": {"ci": client, "good": GOOD}}
+
+    assert found()["E006"].msg == f"RECURRING_JOBS['API_TOKENS']['ci'] {problem}"
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("no_such_module.allows", "cannot be imported (No module named 'no_such_module')"),
+        ("allows", "cannot be imported (allows doesn't look like a module path)"),
+        ("tests.test_checks.GOOD", "is not callable"),
+    ],
+    ids=["no module", "no path", "no callable"],
+)
+def test_authorize_that_cannot_be_called(settings, path, problem):
+    """
+    E007: API_AUTHORIZE names nothing that can be called.
+    """
+    settings.RECURRING_JOBS = {"API_AUTHORIZE": path}
+
+    assert found()["E007"].msg == f"RECURRING_JOBS['API_AUTHORIZE']: {path!r} {problem}."
+
+
+def test_authorize_of_wrong_type_is_told_once(settings):
+    """
+    A value of the wrong type is E003 alone; the checks that would read it stay quiet.
+    """
+    settings.RECURRING_JOBS = {"API_AUTHORIZE": 1, "API_TOKENS": []}
+
+    messages = run_checks(tags=[checks.TAG])
+
+    assert [message.id for message in messages] == ["recurring_jobs.E003"] * 2
+
+
+@pytest.mark.parametrize("name", ["Europe/Pari", "", "../../etc/passwd"])
+def test_unknown_time_zone(settings, name):
+    """
+    E008: CELERY_TIMEZONE is no time zone, and the nearest one is named.
+    """
+    settings.CELERY_TIMEZONE = name
+
+    message = found()["E008"]
+
+    assert message.msg.startswith(f"CELERY_TIMEZONE: Time zone {name!r} is not known.")
+    assert ("Did you mean 'Europe/Paris'?" in message.msg) == (name == "Europe/Pari")
+
+
+@pytest.mark.parametrize("value", [None, "", "disabled"])
+def test_no_result_back_end(settings, value):
+    """
+    W001: what tasks return is thrown away.
+    """
+    settings.CELERY_RESULT_BACKEND = value
+
+    message = found()["W001"]
+
+    assert (message.msg, message.hint) == (
+        "There is no result back end: what tasks return is thrown away.",
+        "Write in your settings: CELERY_RESULT_BACKEND = 'django-db'",
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        (None, "no scheduler of ours"),
+        ("django_celery_beat.schedulers:DatabaseScheduler",) * 2,
+        ("celery.beat:PersistentScheduler",) * 2,
+    ],
+    ids=["none", "django-celery-beat", "celery"],
+)
+def test_another_scheduler(settings, value, named):
+    """
+    W002: beat runs with a scheduler that is not ours.
+    """
+    settings.CELERY_BEAT_SCHEDULER = value
+
+    message = found()["W002"]
+
+    assert message.msg.startswith(f"Beat uses {named}: ")
+    assert message.hint == (
+        "Write in your settings: CELERY_BEAT_SCHEDULER = "
+        "'recurring_jobs.schedulers:DatabaseScheduler'"
+    )
+
+
+def test_our_scheduler_written_with_a_dot(settings):
+    """
+    Celery reads a path with a dot before the class as well, and so does the check.
+    """
+    settings.CELERY_BEAT_SCHEDULER = "recurring_jobs.schedulers.DatabaseScheduler"
+
+    assert found() == {}
+
+
+@pytest.fixture
+def empty_app():
+    """Celery as it is when the project's app was never imported."""
+    before = get_current_app()
+    made = Celery("default", loader=Loader, fixups=[])
+    yield made
+    made.close()
+    before.set_current()
+
+
+def test_app_not_loaded(empty_app):
+    """
+    W003: nothing imports the project's Celery app, so tasks would go nowhere.
+    """
+    message = found()["W003"]
+
+    assert (message.msg, message.hint) == (
+        "The project's Celery app is not loaded.",
+        "Write into tests/__init__.py: from tests.celery import app as celery_app",
+    )
+
+
+def test_settings_of_an_app_that_is_not_loaded_are_unknown(empty_app, settings):
+    """
+    Without the project's app only Django's settings are read.
+    """
+    del settings.CELERY_RESULT_BACKEND
+
+    assert set(found()) == {"W001", "W003"}
+
+
+@pytest.fixture
+def other_app():
+    """A Celery app that has its settings from a place of its own."""
+    before = get_current_app()
+    made = Celery("other", fixups=[])
+    made.conf.update(result_backend="django-db", beat_scheduler=checks.SCHEDULER)
+    yield made
+    made.close()
+    before.set_current()
+
+
+def test_celery_settings_of_their_own_file_are_read(other_app, settings):
+    """
+    What Django's settings do not say is asked of the loaded Celery app.
+    """
+    del settings.CELERY_RESULT_BACKEND
+    del settings.CELERY_BEAT_SCHEDULER
+
+    assert found() == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "is_found"),
+    [
+        (None, True),
+        ({}, True),
+        ({"transaction_mode": "DEFERRED"}, True),
+        ({"transaction_mode": "IMMEDIATE"}, False),
+        ({"transaction_mode": "exclusive"}, False),
+    ],
+)
+def test_sqlite_that_locks_late(monkeypatch, options, is_found):
+    """
+    W004: a SQLite database whose transactions begin as reads meets "database is locked".
+    """
+    database = {"ENGINE": "django.db.backends.sqlite3", "OPTIONS": options}
+    monkeypatch.setitem(connections.settings, "other", database)
+
+    messages = found()
+
+    assert ("W004" in messages) == is_found
+    if is_found:
+        assert messages["W004"].hint == (
+            "Write in DATABASES['other']: 'OPTIONS': "
+            "{'transaction_mode': 'IMMEDIATE', 'timeout': 30}"
+        )
+
+
+@pytest.mark.parametrize(
+    ("url", "debug", "deploy", "is_found"),
+    [
+        ("filesystem://localhost/", False, True, True),
+        (["redis://x", "filesystem://localhost/"], False, True, True),
+        ("filesystem://localhost/", True, True, False),
+        ("filesystem://localhost/", False, False, False),
+        ("redis://localhost/", False, True, False),
+    ],
+    ids=["deployed", "one of two", "debug", "without --deploy", "a server"],
+)
+def test_development_broker_in_production(settings, url, debug, deploy, is_found):
+    """
+    W005: a deployed project uses the broker that is made of files.
+    """
+    settings.CELERY_BROKER_URL = url
+    settings.DEBUG = debug
+
+    assert ("W005" in found(deploy=deploy)) == is_found
+
+
+def test_table_of_ids_is_complete():
+    """
+    Each id that the docstring lists can be found in the code, and the other way round.
+    """
+    lines = (checks.__doc__ or "").splitlines()
+    listed = [line[:4] for line in lines if line[:1] in "EW" and line[1:4].isdigit()]
+
+    assert listed == [f"E{n:03}" for n in range(1, 9)] + [f"W{n:03}" for n in range(1, 6)]

@@ -1,0 +1,123 @@
+"""The RECURRING_JOBS setting: defaults, choices, and what is refused."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from recurring_jobs.conf import KEYS, conf
+from recurring_jobs.exceptions import SettingError
+
+DEFAULTS = {
+    "api_authorize": "",
+    "api_tokens": {},
+    "beat_batch_size": 200,
+    "beat_republish_after": timedelta(seconds=30),
+    "finest_frequency": "HOURLY",
+    "overrides": {},
+    "retry": {},
+    "schedule": {},
+    "sensitive_keys": (),
+    "track_runs": "asked",
+}
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_default(settings, name):
+    """
+    What the project does not say has a default, with or without the setting.
+    """
+    settings.RECURRING_JOBS = {}
+    assert getattr(conf, name) == DEFAULTS[name]
+
+    del settings.RECURRING_JOBS
+    assert getattr(conf, name) == DEFAULTS[name]
+
+
+def test_every_key_has_a_property_and_a_default():
+    """
+    The known keys and the properties are the same.
+    """
+    assert {key.lower() for key in KEYS} == set(DEFAULTS)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("API_AUTHORIZE", "shop.api.authorize"),
+        ("API_TOKENS", {"ci": {"token": "x"}}),
+        ("BEAT_BATCH_SIZE", 0),
+        ("BEAT_REPUBLISH_AFTER", timedelta(0)),
+        ("FINEST_FREQUENCY", "DAILY"),
+        ("OVERRIDES", {"nightly": {"enabled": False}}),
+        ("RETRY", {"max_retries": 0}),
+        ("SCHEDULE", {"nightly": {"task": "x"}}),
+        ("TRACK_RUNS", "all"),
+    ],
+)
+def test_choice_is_kept(settings, key, value):
+    """
+    What the project chose counts, a zero too, and from the moment it is set.
+    """
+    settings.RECURRING_JOBS = {key: value}
+
+    assert getattr(conf, key.lower()) == value
+    assert conf.problems() == []
+
+
+@pytest.mark.parametrize("value", [["pin"], ("pin",), {"pin"}, frozenset({"pin"})], ids=repr)
+def test_sensitive_keys_may_be_any_collection(settings, value):
+    """
+    A list, tuple or set of names is read as a tuple.
+    """
+    settings.RECURRING_JOBS = {"SENSITIVE_KEYS": value}
+
+    assert conf.sensitive_keys == ("pin",)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("BEAT_BATCH_SIZE", "7", "RECURRING_JOBS['BEAT_BATCH_SIZE'] is '7' (str). Give a int."),
+        (
+            "BEAT_REPUBLISH_AFTER",
+            30,
+            "RECURRING_JOBS['BEAT_REPUBLISH_AFTER'] is 30 (int). Give a timedelta.",
+        ),
+        (
+            "SENSITIVE_KEYS",
+            "pin",
+            "RECURRING_JOBS['SENSITIVE_KEYS'] is 'pin' (str). "
+            "Give a list or tuple or set or frozenset.",
+        ),
+        ("RETRY", None, "RECURRING_JOBS['RETRY'] is None (NoneType). Give a Mapping."),
+    ],
+    ids=["text", "number", "text for a list", "none"],
+)
+def test_wrong_type_is_refused_on_use(settings, key, value, problem):
+    """
+    A value of the wrong type raises where it is read, and is listed as a problem.
+    """
+    settings.RECURRING_JOBS = {key: value}
+
+    with pytest.raises(SettingError) as caught:
+        getattr(conf, key.lower())
+
+    assert str(caught.value) == problem
+    assert [str(each) for each in conf.problems()] == [problem]
+
+
+def test_unknown_keys_are_listed_with_the_nearest_known_one(settings):
+    """
+    An unknown key is a problem that names the nearest known key, if there is one.
+    """
+    settings.RECURRING_JOBS = {"API_TOKEN": {}, "ZZZ": 1}
+
+    assert [(each.key, str(each)) for each in conf.problems()] == [
+        (
+            "API_TOKEN",
+            "RECURRING_JOBS['API_TOKEN'] is not a known key. Did you mean 'API_TOKENS'?",
+        ),
+        ("ZZZ", "RECURRING_JOBS['ZZZ'] is not a known key."),
+    ]

@@ -1,0 +1,156 @@
+"""
+How users write it, read by a type checker and never run.
+
+``assert_type`` says what they get; an error here means that their code has one.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, assert_type
+from zoneinfo import ZoneInfo
+
+from celery import shared_task
+from django.db import models
+
+from recurring_jobs import (
+    At,
+    BaseTaskWithRetry,
+    Cron,
+    Every,
+    GiveUp,
+    RetryLater,
+    RRule,
+    Solar,
+    development_broker,
+    periodic_task,
+)
+from recurring_jobs.models import DeadLetter, Fire, RecurringModelMixin, Run, Schedule
+from recurring_jobs.recurrence.occurrences import GenerationReport, generate_occurrences
+from recurring_jobs.rules import Occurrence, Rule
+from recurring_jobs.runs.dead_letters import discard, requeue
+
+# Settings
+
+broker_url, transport_options = development_broker("/srv/site")
+assert_type(broker_url, str)
+assert_type(transport_options, dict[str, Any])
+
+# Declarations
+
+paris = Cron("0 9 * * mon-fri", timezone="Europe/Paris")
+quarter = Every(minutes=15)
+payday = RRule("FREQ=MONTHLY;BYDAY=-1FR", start="2026-01-30T17:00:00", timezone="Europe/Paris")
+party = At(datetime(2027, 1, 1, tzinfo=UTC))
+dusk = Solar("sunset", 48.85, 2.35)
+assert_type(paris.next_after(datetime.now(UTC)), datetime | None)
+assert_type(quarter.describe(), str)
+
+
+@periodic_task(paris, name="Send reminders", queue="mail", expires=timedelta(hours=1))
+@shared_task(base=BaseTaskWithRetry)
+def send_reminders() -> int:
+    """A declaration above the task."""
+    return 0
+
+
+@periodic_task(Every(hours=3))
+def plain_function(days: int = 30) -> dict[str, int]:
+    """The decorator gives back what it got."""
+    return {"days": days}
+
+
+assert_type(plain_function(days=7), dict[str, int])
+
+
+# Tasks
+
+
+class MailTask(BaseTaskWithRetry):
+    """A family of tasks with defaults of its own."""
+
+    abstract = True
+    autoretry_for = (ConnectionError,)
+    dont_autoretry_for = (KeyError,)
+    retry_kwargs = {"max_retries": 3}
+    retry_backoff = 2
+    retry_backoff_max = 60
+    retry_jitter = True
+    tracked = True
+    triggerable = True
+    sensitive = ("password",)
+
+
+def deliver(address: str) -> None:
+    """What the task is about."""
+
+
+@shared_task(bind=True, base=MailTask)
+def send_mail(self: MailTask, address: str) -> None:
+    """Give up, wait as asked, or retry by hand."""
+    if "@" not in address:
+        raise GiveUp("This is no address.")
+    try:
+        deliver(address)
+    except TimeoutError as error:
+        raise RetryLater(timedelta(minutes=5), "They asked us to.") from error
+    except OSError as error:
+        raise self.retry(exc=error) from error
+
+
+# Rows that repeat
+
+
+class Task(RecurringModelMixin):
+    """A recurring model of a host project."""
+
+    title = models.CharField(max_length=200)
+    due_at = models.DateTimeField()
+
+    class Meta(RecurringModelMixin.Meta):
+        app_label = "host"
+
+    class Recurrence:
+        start = "due_at"
+        ahead = 5
+
+    def __str__(self) -> str:
+        return self.title
+
+    def build_occurrence(self, occurrence: Occurrence, at: datetime | date) -> Task:
+        row = super().build_occurrence(occurrence, at)
+        row.title = f"{self.title} {occurrence.nominal}"
+        return row
+
+
+def use_rows(task: Task) -> None:
+    """What a template can be asked."""
+    assert_type(task.next_occurrence(), datetime | date | None)
+    assert_type(task.describe_recurrence(), str)
+    assert_type(task.is_template, bool)
+    report = generate_occurrences(Task, now=datetime.now(UTC))
+    assert_type(report, GenerationReport)
+    assert_type(report.created, int)
+
+
+# Rules
+
+rule = Rule.parse("FREQ=WEEKLY;BYDAY=MO")
+begin = datetime(2026, 1, 5, 9, tzinfo=ZoneInfo("Europe/Paris"))
+following: datetime | None = rule.next_after(begin, begin)
+times: list[datetime] = list(rule.occurrences(begin, limit=3))
+for occurrence in rule.expand(begin, limit=3):
+    assert_type(occurrence.nominal, str)
+assert_type(rule.describe(), str)
+
+
+# Records
+
+
+def use_records(letter: DeadLetter) -> None:
+    """What is kept, and what can be done with it."""
+    assert_type(requeue(letter, by="ops"), str)
+    discard(letter, by="ops")
+    assert_type(Run.objects.unfinished().count(), int)
+    assert_type(Fire.objects.get().nominal_at, datetime)
+    assert_type(Schedule.objects.get().is_declared, bool)
