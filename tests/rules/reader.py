@@ -108,7 +108,7 @@ def _number(text: str) -> int:
 
 def _weekdays(text: str) -> str:
     found = []
-    for item in re.split(r", | and ", text):
+    for item in re.split(r", | and | or ", text):
         if match := re.fullmatch(r"the (.*) (\w+day)", item):
             found.append(f"{_number(match[1])}{CODES[DAYS.index(match[2])]}")
             continue

@@ -71,3 +71,30 @@ def test_a_meeting_that_never_comes_in_this_offset():
     assert rule.next_after(berlin, berlin).isoformat() == "2021-03-28T03:00:00+02:00"
     weekly = Rule.parse("FREQ=MINUTELY;INTERVAL=10080;BYDAY=TH;BYHOUR=1")
     assert weekly.next_after(berlin, berlin) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "zone", "met"),
+    [
+        (
+            "FREQ=HOURLY;INTERVAL=23;BYMONTH=11,5;BYMONTHDAY=4,-24,12,29,31,-12;BYHOUR=0;BYMINUTE=0",
+            "2001-05-11T07:27:28",
+            "Europe/Berlin",
+            "2013-11-04T00:00:28",
+        ),
+        (
+            "FREQ=MINUTELY;INTERVAL=23;BYDAY=SU,TH,MO,SA,TU;BYHOUR=0;BYMINUTE=48,8,45,13;BYSECOND=39",
+            "2017-02-28T10:37:33",
+            "Pacific/Apia",
+            "2017-04-06T00:13:39",
+        ),
+    ],
+)
+def test_meetings_just_after_a_change_of_clocks(text, start, zone, met):
+    """A meeting in the first hours of another offset is found; it was once stepped over."""
+    start = datetime.fromisoformat(start).replace(tzinfo=ZoneInfo(zone))
+    met = datetime.fromisoformat(met).replace(tzinfo=ZoneInfo(zone))
+
+    found = Rule.parse(text).next_after(start, met - timedelta(hours=1))
+
+    assert found == met

@@ -25,6 +25,12 @@ SENTENCES = {
     "FREQ=MONTHLY;BYMONTHDAY=1,15;COUNT=10": "every month on the 1st and 15th, 10 times",
     "FREQ=MONTHLY;BYMONTHDAY=-1": "every month on the last day of the month",
     "FREQ=MONTHLY;BYMONTHDAY=13;BYDAY=FR": "every month on the 13th if that is Friday",
+    "FREQ=MONTHLY;BYMONTHDAY=1;BYDAY=MO,TU,FR": (
+        "every month on the 1st if that is Monday, Tuesday or Friday"
+    ),
+    "FREQ=MONTHLY;BYMONTHDAY=1;BYDAY=-1FR,1MO": (
+        "every month on the 1st if that is the first Monday or the last Friday"
+    ),
     "FREQ=MONTHLY;BYMONTHDAY=31;RSCALE=GREGORIAN;SKIP=BACKWARD": (
         "every month on the 31st, on the day before where there is no such date"
     ),

@@ -65,6 +65,7 @@ SENTENCES = {
     "FREQ=MONTHLY;BYMONTHDAY=1,15": "jeden Monat am 1. und 15.",
     "FREQ=MONTHLY;BYMONTHDAY=2,3,-1": "jeden Monat am 2., 3. und letzten Tag des Monats",
     "FREQ=MONTHLY;BYMONTHDAY=13;BYDAY=FR": "jeden Monat am 13. (nur am Freitag)",
+    "FREQ=MONTHLY;BYMONTHDAY=1;BYDAY=MO,FR": "jeden Monat am 1. (nur am Montag oder Freitag)",
     "FREQ=MONTHLY;BYMONTHDAY=31;RSCALE=GREGORIAN;SKIP=BACKWARD": (
         "jeden Monat am 31., am Tag davor, wo es das Datum nicht gibt"
     ),

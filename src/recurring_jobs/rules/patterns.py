@@ -30,6 +30,8 @@ def periods(rule: Rule, start: date, day: int) -> Iterator[Period]:
     """
     # A date that SKIP=FORWARD moves lands in the period after its own.
     early = 1 if rule.skip is Skip.FORWARD else 0
+    if day - early > LAST_DAY:
+        return
     found = _WALKS[rule.frequency](rule, start, max(day - early, 1))
     cycle = CYCLES[rule.frequency]
     idle = cycle // gcd(cycle, rule.interval)

@@ -57,9 +57,17 @@ def day_number(number: int, _: Gettext) -> str:
     return ending % {"number": number}
 
 
-def listed(numbers: Sequence[int], name: Callable[[int, Gettext], str], _: Gettext) -> str:
+def listed(
+    numbers: Sequence[int],
+    name: Callable[[int, Gettext], str],
+    _: Gettext,
+    *,
+    either: bool = False,
+) -> str:
     """
     Return names in a list, three and more in a row as ``Monday to Friday``.
+
+    *either* joins them with ``or``.
 
     Places from the end stay single: their own names have a ``to`` in them.
     """
@@ -76,16 +84,17 @@ def listed(numbers: Sequence[int], name: Callable[[int, Gettext], str], _: Gette
             items.append(_("%(first)s to %(last)s") % span)
         else:
             items += [name(number, _) for number in run]
-    return joined(items, _)
+    return joined(items, _, either=either)
 
 
-def joined(items: Sequence[str], _: Gettext) -> str:
+def joined(items: Sequence[str], _: Gettext, *, either: bool = False) -> str:
     """
-    Return ``a, b and c``.
+    Return ``a, b and c``, or with *either* ``a, b or c``.
     """
     if len(items) == 1:
         return items[0]
-    return _("%(items)s and %(last)s") % {"items": ", ".join(items[:-1]), "last": items[-1]}
+    phrase = _("%(items)s or %(last)s") if either else _("%(items)s and %(last)s")
+    return phrase % {"items": ", ".join(items[:-1]), "last": items[-1]}
 
 
 def date_phrase(moment: Moment, _: Gettext) -> str:

@@ -92,19 +92,18 @@ def _month_days(rule: Rule, _: Gettext) -> str:
 def _weekdays(rule: Rule, _: Gettext) -> str:
     days = [weekday.day for weekday in rule.by_day if not weekday.ordinal]
     numbered = [weekday for weekday in rule.by_day if weekday.ordinal]
+    # A date falls on one of them, not on all.
+    either = bool(rule.by_month_day or rule.by_year_day)
     names = []
     if days:
-        names.append(listed(days, weekday_name, _))
+        names.append(listed(days, weekday_name, _, either=either))
     names += [
         _("the %(place)s %(weekday)s")
         % {"place": ordinal(weekday.ordinal, _), "weekday": weekday_name(weekday.day, _)}
         for weekday in numbered
     ]
-    found = names[0] if len(names) == 1 else joined(names, _)
-    if rule.by_month_day or rule.by_year_day:
-        phrase = _("if that is %(weekdays)s")
-    else:
-        phrase = _("on %(weekdays)s")
+    found = names[0] if len(names) == 1 else joined(names, _, either=either)
+    phrase = _("if that is %(weekdays)s") if either else _("on %(weekdays)s")
     if numbered and rule.frequency is Frequency.YEARLY:
         scope = _("of the month") if rule.by_month else _("of the year")
         found = f"{found} {scope}"

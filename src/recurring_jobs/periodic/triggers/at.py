@@ -34,7 +34,8 @@ class At(Trigger):
         return self.at <= instant
 
     def describe(self, gettext: Gettext | None = None) -> str:
-        return (gettext or str)("once, at %(time)s") % {"time": instant_text(self.at)}
+        _ = gettext or str
+        return _("once, at %(time)s") % {"time": instant_text(self.at)}
 
     def spec(self) -> dict[str, Any]:
         return {"at": self.at.isoformat()}

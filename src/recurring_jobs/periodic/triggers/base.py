@@ -55,6 +55,11 @@ class Trigger(ABC):
         return False
 
 
+def gettext_noop(text: str) -> str:
+    """Mark *text* for the catalogue of translations; return it as it is."""
+    return text
+
+
 def check_timezone(name: str | None) -> str | None:
     """Return *name*. Raise UnknownTimeZoneError when it is not an IANA name."""
     if name is not None and name not in _known_timezones():

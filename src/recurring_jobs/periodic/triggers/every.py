@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from recurring_jobs.exceptions import InvalidTriggerError
-from recurring_jobs.periodic.triggers.base import Trigger, in_utc, instant_text
+from recurring_jobs.periodic.triggers.base import Trigger, gettext_noop, in_utc, instant_text
 
 if TYPE_CHECKING:
     from recurring_jobs.periodic.triggers.base import Gettext
@@ -15,11 +15,23 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Units as django-celery-beat names them, largest first: length, words for one, for many.
 _UNITS = {
-    "days": (timedelta(days=1), "every day", "every %(count)d days"),
-    "hours": (timedelta(hours=1), "every hour", "every %(count)d hours"),
-    "minutes": (timedelta(minutes=1), "every minute", "every %(count)d minutes"),
-    "seconds": (timedelta(seconds=1), "every second", "every %(count)d seconds"),
-    "microseconds": (timedelta(microseconds=1), "", "every %(count)d microseconds"),
+    "days": (timedelta(days=1), gettext_noop("every day"), gettext_noop("every %(count)d days")),
+    "hours": (
+        timedelta(hours=1),
+        gettext_noop("every hour"),
+        gettext_noop("every %(count)d hours"),
+    ),
+    "minutes": (
+        timedelta(minutes=1),
+        gettext_noop("every minute"),
+        gettext_noop("every %(count)d minutes"),
+    ),
+    "seconds": (
+        timedelta(seconds=1),
+        gettext_noop("every second"),
+        gettext_noop("every %(count)d seconds"),
+    ),
+    "microseconds": (timedelta(microseconds=1), "", gettext_noop("every %(count)d microseconds")),
 }
 _LARGEST_INTEGER = 2_147_483_647
 
@@ -76,13 +88,13 @@ class Every(Trigger):
         return self.interval // _UNITS[name][0], name
 
     def describe(self, gettext: Gettext | None = None) -> str:
-        translate = gettext or str
+        _ = gettext or str
         count, unit = self.units()
         one, many = _UNITS[unit][1:]
-        text = translate(one) if count == 1 else translate(many) % {"count": count}
+        text = _(one) if count == 1 else _(many) % {"count": count}
         if self.anchor is None:
             return text
-        return translate("%(every)s, counted from %(anchor)s") % {
+        return _("%(every)s, counted from %(anchor)s") % {
             "every": text,
             "anchor": instant_text(self.anchor),
         }

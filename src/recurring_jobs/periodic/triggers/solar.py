@@ -6,13 +6,25 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from recurring_jobs.exceptions import InvalidTriggerError, did_you_mean
-from recurring_jobs.periodic.triggers.base import Trigger
+from recurring_jobs.periodic.triggers.base import Trigger, gettext_noop
 from recurring_jobs.periodic.triggers.sun import EVENTS, next_sun_event
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from recurring_jobs.periodic.triggers.base import Gettext
+
+_NAMES = {
+    "dawn_astronomical": gettext_noop("dawn astronomical"),
+    "dawn_nautical": gettext_noop("dawn nautical"),
+    "dawn_civil": gettext_noop("dawn civil"),
+    "sunrise": gettext_noop("sunrise"),
+    "solar_noon": gettext_noop("solar noon"),
+    "sunset": gettext_noop("sunset"),
+    "dusk_civil": gettext_noop("dusk civil"),
+    "dusk_nautical": gettext_noop("dusk nautical"),
+    "dusk_astronomical": gettext_noop("dusk astronomical"),
+}
 
 
 @dataclass(frozen=True, init=False)
@@ -43,9 +55,9 @@ class Solar(Trigger):
         return next_sun_event(self.event, self.latitude, self.longitude, instant)
 
     def describe(self, gettext: Gettext | None = None) -> str:
-        translate = gettext or str
-        return translate("%(event)s at %(latitude)s, %(longitude)s") % {
-            "event": translate(self.event.replace("_", " ")),
+        _ = gettext or str
+        return _("%(event)s at %(latitude)s, %(longitude)s") % {
+            "event": _(_NAMES[self.event]),
             "latitude": f"{self.latitude:g}",
             "longitude": f"{self.longitude:g}",
         }
