@@ -91,7 +91,10 @@ def test_places_to_fill_are_kept(compiled):
 
 def test_compiled_catalogue_is_the_one_in_text(compiled):
     """Whoever edits django.po compiles it: both files hold the same."""
-    assert compiled == source_entries()
+    source = source_entries()
+    del compiled[""], source[""]  # the header: msgfmt leaves the date of creation out
+
+    assert compiled == source
 
 
 @pytest.mark.django_db
