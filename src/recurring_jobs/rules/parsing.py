@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LONGEST_TEXT = 2_000
 LARGEST_NUMBER = 999_999_999
 
+_PLAIN_WEEKDAYS = {name: Weekday(number, 0) for name, number in WEEKDAY_NUMBERS.items()}
 _WEEKDAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 
 
@@ -207,6 +208,9 @@ _any_second = _numbers(0, 60)
 def _weekdays(part: str, value: str) -> tuple[Weekday, ...]:
     found = set()
     for item in value.split(","):
+        if (plain := _PLAIN_WEEKDAYS.get(item)) is not None:
+            found.add(plain)
+            continue
         match = _WEEKDAY.fullmatch(item)
         if match is None:
             raise InvalidRuleError(part, item or value, "is not a weekday such as MO or -1FR.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -38,18 +39,28 @@ def month_days(rule: Rule, length: int, first: int, start_day: int) -> tuple[int
     *first* is the weekday of the 1st; *start_day* is used where the rule names no day.
     With SKIP the month's *length* may be among them, the next 1st, or -1, the day before.
     """
-    if rule.by_month_day:
-        days = _dates(rule.by_month_day, length, rule.skip)
-        if rule.by_day:
+    return _month_days(rule.by_month_day, rule.by_day, rule.skip, length, first, start_day)
+
+
+@lru_cache(maxsize=4096)  # shared by all rules that pick the same days
+def _month_days(
+    month_days: tuple[int, ...],
+    weekdays: tuple[Weekday, ...],
+    skip: Skip,
+    length: int,
+    first: int,
+    start_day: int,
+) -> tuple[int, ...]:
+    if month_days:
+        days = _dates(month_days, length, skip)
+        if weekdays:
             days = {
-                day
-                for day in days
-                if any(_is(weekday, day, first, length) for weekday in rule.by_day)
+                day for day in days if any(_is(weekday, day, first, length) for weekday in weekdays)
             }
-    elif rule.by_day:
-        days = _weekdays(rule.by_day, first, 0, length)
+    elif weekdays:
+        days = _weekdays(weekdays, first, 0, length)
     else:
-        days = _dates((start_day,), length, rule.skip)
+        days = _dates((start_day,), length, skip)
     return tuple(sorted(days))
 
 
