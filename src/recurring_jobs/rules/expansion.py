@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from heapq import merge
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from recurring_jobs.exceptions import InvalidRuleError
 from recurring_jobs.rules.frequency import Frequency
+from recurring_jobs.rules.moments import Moment
 from recurring_jobs.rules.streams import ElapsedStream, WallStream
 from recurring_jobs.rules.zones import FOREVER, from_utc, wall_of
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import date
 
-    from recurring_jobs.rules.moments import Moment
     from recurring_jobs.rules.rule import Rule
     from recurring_jobs.rules.streams import Item
     from recurring_jobs.rules.tally import Cursor
@@ -45,8 +45,23 @@ class Expansion:
         self._start = begin
         if isinstance(start, datetime):
             self._start = start.replace(microsecond=0) if start.microsecond else start
+        self.zone = self._start.tzinfo
         stream = ElapsedStream if rule.frequency >= Frequency.HOURLY else WallStream
         self._stream = stream(rule, self._start, begin, cursor)
+
+    def given(self, item: Item) -> Any:
+        """
+        Return *item* as a host gives times: an aware datetime, or a date.
+        """
+        return item[1].date() if self.is_dated else item[1]
+
+    def named(self, item: Item) -> Moment:
+        """
+        Return *item* as EXDATE names it.
+        """
+        if item[2] is None:
+            return Moment(item[0], "Z")
+        return Moment(item[2], is_date=self.is_dated)
 
     def instant(self, name: str, moment: date) -> datetime:
         """
@@ -115,11 +130,16 @@ class Expansion:
         return found if found is not None and found[0] < bound else None
 
     def _added(self, instant: datetime) -> Iterator[Item]:
-        found = (self._item("RDATE", moment) for moment in self._rule.rdates)
+        found = (self.item("RDATE", moment) for moment in self._rule.rdates)
         return iter(sorted((item for item in found if item[0] >= instant), key=itemgetter(0)))
 
-    def _item(self, part: str, moment: Moment) -> Item:
-        zone = self._start.tzinfo
+    def item(self, part: str, moment: Moment) -> Item:
+        """
+        Return *moment*, a value of *part* (RDATE or EXDATE), as one of the times.
+
+        Raise InvalidRuleError if it is not of the same kind as the start.
+        """
+        zone = self.zone
         if zone is None:
             if not moment.is_date:
                 raise InvalidRuleError(part, str(moment), "has a time, but the start is a date.")
@@ -143,7 +163,7 @@ class Expansion:
             if moment.is_date:
                 days.add(moment.wall.date())
             elif not self.is_dated:
-                instants.add(self._item("EXDATE", moment)[0])
+                instants.add(self.item("EXDATE", moment)[0])
 
         def is_excluded(item: Item) -> bool:
             instant, at, wall = item

@@ -14,6 +14,7 @@ from recurring_jobs.rules.expansion import Expansion, nominal_name
 from recurring_jobs.rules.feasibility import can_occur
 from recurring_jobs.rules.frequency import FREQUENCIES, Frequency, Skip, Weekday
 from recurring_jobs.rules.parsing import LONGEST_TEXT, read
+from recurring_jobs.rules.parting import continued_from, ending_before
 from recurring_jobs.rules.printing import normal_form
 from recurring_jobs.rules.tally import Cursor
 from recurring_jobs.rules.words import describe
@@ -142,6 +143,26 @@ class Rule:
         if found is None:
             return None
         return found[1] if isinstance(start, datetime) else found[1].date()
+
+    def ending_before(self, start: date, moment: date) -> Rule:
+        """
+        Return the rule that yields, from *start*, only the times earlier than *moment*.
+
+        COUNT is lowered, or UNTIL set to the last time that is left; RDATE and EXDATE go
+        with the times they belong to. A rule that ends earlier is only rid of them.
+        """
+        return ending_before(self, start, moment)
+
+    def continued_from(self, start: date, moment: date) -> tuple[Rule, Any]:
+        """
+        Return the rule, and the start for it, that yield the times from *moment* on.
+
+        Together with ending_before() the two yield each time of the rule once. The new
+        start is the first of its times, or, where that one does not fix the others (a gap
+        or SKIP moved it, RDATE added it), an earlier one that EXDATE takes out. Raise
+        InvalidRuleError if there is no time from *moment* on.
+        """
+        return continued_from(self, start, moment)
 
     def describe(self, gettext: Callable[[str], str] | None = None) -> str:
         """
