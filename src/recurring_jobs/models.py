@@ -4,17 +4,40 @@ from __future__ import annotations
 
 from recurring_jobs.periodic.models import Fire, Schedule
 from recurring_jobs.recurrence.fields import RecurrenceRuleField
-from recurring_jobs.recurrence.models import RecurringModelMixin
-from recurring_jobs.recurrence.querysets import RecurringManager, RecurringQuerySet
+from recurring_jobs.recurrence.models import (
+    OccurrenceModelMixin,
+    RecurrenceRuleMixin,
+    RecurringModelMixin,
+    RecurringTemplateMixin,
+)
+from recurring_jobs.recurrence.querysets import (
+    OccurrenceManager,
+    OccurrenceQuerySet,
+    RecurrenceRuleManager,
+    RecurrenceRuleQuerySet,
+    RecurringManager,
+    RecurringQuerySet,
+    RecurringTemplateManager,
+    RecurringTemplateQuerySet,
+)
 from recurring_jobs.runs.models import DeadLetter, Run
 
 __all__ = [
     "DeadLetter",
     "Fire",
+    "OccurrenceManager",
+    "OccurrenceModelMixin",
+    "OccurrenceQuerySet",
     "RecurrenceRuleField",
+    "RecurrenceRuleManager",
+    "RecurrenceRuleMixin",
+    "RecurrenceRuleQuerySet",
     "RecurringManager",
     "RecurringModelMixin",
     "RecurringQuerySet",
+    "RecurringTemplateManager",
+    "RecurringTemplateMixin",
+    "RecurringTemplateQuerySet",
     "Run",
     "Schedule",
 ]

@@ -1,4 +1,9 @@
-"""The rows of the host project: a to-do list, shifts of a rota, and days off."""
+"""
+The rows of the host project.
+
+One table each: a to-do list, shifts of a rota, days off. Two tables: courses and their
+lessons, subscriptions and their invoices. Only a rule: events.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,12 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import models
 
-from recurring_jobs.models import RecurringModelMixin
+from recurring_jobs.models import (
+    OccurrenceModelMixin,
+    RecurrenceRuleMixin,
+    RecurringModelMixin,
+    RecurringTemplateMixin,
+)
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -94,3 +104,98 @@ class Holiday(RecurringModelMixin):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Event(RecurrenceRuleMixin):
+    """Something on a calendar, of which no rows are made."""
+
+    title = models.CharField(max_length=200)
+    starts_at = models.DateTimeField()
+
+    class Recurrence:
+        start = "starts_at"
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Course(RecurringTemplateMixin):
+    """A course: its lessons have a table of their own, with names of their own."""
+
+    title = models.CharField(max_length=200)
+    teacher = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True
+    )
+    first_at = models.DateTimeField()
+    first_until = models.DateTimeField(null=True, blank=True)
+    fee = models.PositiveIntegerField(default=0)
+
+    class Recurrence:
+        start = "first_at"
+        shifted = ("first_until",)
+        copied = ("title", "teacher")
+        ahead = 3
+        occurrence_fields = {"first_at": "starts_at", "first_until": "ends_at"}
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Lesson(OccurrenceModelMixin):
+    """A lesson: made from a course, or given once."""
+
+    recurrence_parent = models.ForeignKey(
+        Course, on_delete=models.CASCADE, null=True, blank=True, related_name="occurrences"
+    )
+    title = models.CharField(max_length=200)
+    teacher = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True
+    )
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True, blank=True)
+    attended = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Subscription(RecurringTemplateMixin):
+    """A subscription, by the day: an invoice for each month, numbered by a hook."""
+
+    customer = models.CharField(max_length=50)
+    amount = models.DecimalField(max_digits=8, decimal_places=2)
+    billed_on = models.DateField()
+    pay_by = models.DateField(null=True, blank=True)
+    comment = models.TextField(blank=True)
+
+    class Recurrence:
+        start = "billed_on"
+        shifted = ("pay_by",)
+        horizon = timedelta(days=100)
+
+    def __str__(self) -> str:
+        return self.customer
+
+    def build_occurrence(self, occurrence: Occurrence, at: datetime | date) -> Invoice:
+        row: Invoice = super().build_occurrence(occurrence, at)
+        if self.customer == "nobody":
+            return None  # type: ignore[return-value]  # a hook that forgot what it owes
+        row.number = f"{self.pk}-{occurrence.nominal}"
+        return row
+
+
+class Invoice(OccurrenceModelMixin):
+    """An invoice of a subscription."""
+
+    recurrence_parent = models.ForeignKey(
+        Subscription, on_delete=models.CASCADE, related_name="occurrences"
+    )
+    customer = models.CharField(max_length=50)
+    amount = models.DecimalField(max_digits=8, decimal_places=2)
+    billed_on = models.DateField()
+    pay_by = models.DateField(null=True, blank=True)
+    number = models.CharField(max_length=40, unique=True)
+    paid = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return self.number

@@ -29,6 +29,7 @@ from recurring_jobs.models import DeadLetter, Fire, RecurringModelMixin, Run, Sc
 from recurring_jobs.recurrence.occurrences import GenerationReport, generate_occurrences
 from recurring_jobs.rules import Occurrence, Rule
 from recurring_jobs.runs.dead_letters import discard, requeue
+from tests.host.models import Course, Event, Lesson
 
 # Settings
 
@@ -121,6 +122,22 @@ class Task(RecurringModelMixin):
         row = super().build_occurrence(occurrence, at)
         row.title = f"{self.title} {occurrence.nominal}"
         return row
+
+
+def use_layouts(event: Event, course: Course, lesson: Lesson) -> None:
+    """What the rows of each kind can be asked, and their managers."""
+    moment = datetime.now(UTC)
+    assert_type(event.occurrences_between(moment, moment), list[datetime | date])
+    assert_type(event.local_start, datetime | date | None)
+    assert_type(Event.objects.templates().get(), Event)
+    assert_type(Course.objects.templates().due().get(), Course)
+    assert_type(Course.objects.filter(title="").set_aside().get(), Course)
+    assert_type(Lesson.objects.filter(title="").upcoming().get(), Lesson)
+    assert_type(Task.objects.due().filter(title="").upcoming(moment).get(), Task)
+    assert_type(lesson.recurrence_parent, Course | None)
+    assert_type(course.occurrences.get(), Lesson)
+    assert_type(lesson.recurrence_id, str | None)
+    assert_type(generate_occurrences(Course), GenerationReport)
 
 
 def use_rows(task: Task) -> None:

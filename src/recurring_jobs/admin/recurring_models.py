@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets, quote, unquote
@@ -13,7 +14,7 @@ from django.forms import Media
 from django.forms.widgets import Script
 from django.http import HttpResponse, HttpResponseNotAllowed
 from django.template.loader import render_to_string
-from django.urls import path, reverse
+from django.urls import NoReverseMatch, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -21,7 +22,7 @@ from django.utils.translation import gettext_lazy
 
 from recurring_jobs.admin import shown
 from recurring_jobs.admin.bases import MixinBase, ModelAdmin, StyledMixin
-from recurring_jobs.recurrence.options import options_of
+from recurring_jobs.recurrence.layout import Layout, layout_of
 from recurring_jobs.recurrence.rows import series_of
 
 if TYPE_CHECKING:
@@ -48,23 +49,29 @@ class RecurrenceFilter(admin.SimpleListFilter):
     parameter_name = "recurrence"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [
+        parts = [
             ("template", gettext_lazy("templates")),
             ("occurrence", gettext_lazy("occurrences")),
             ("set_aside", gettext_lazy("set aside")),
             ("none", gettext_lazy("not recurring")),
         ]
+        if not layout_of(model_admin.model).is_one_table:
+            parts.pop(1)
+        return parts
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        model: type[Model] = queryset.model
+        is_one_table = layout_of(model).is_one_table
         match self.value():
             case "template":
                 return queryset.filter(recurrence_rule__isnull=False)
-            case "occurrence":
+            case "occurrence" if is_one_table:
                 return queryset.filter(recurrence_parent__isnull=False)
             case "set_aside":
                 return queryset.exclude(recurrence_set_aside="")
             case "none":
-                return queryset.filter(recurrence_rule=None, recurrence_parent=None)
+                once = queryset.filter(recurrence_rule=None)
+                return once.filter(recurrence_parent=None) if is_one_table else once
         return queryset
 
 
@@ -157,28 +164,27 @@ class RecurringModelAdminMixin(StyledMixin, MixinBase):
             '<div class="recurring-jobs-preview" aria-live="polite" data-url="{}"'
             ' data-fields="{}" data-object="{}">{}</div>',
             reverse(f"admin:{self._preview_name()}", current_app=self.admin_site.name),
-            " ".join((*_RULE_FIELDS, self._start)),
+            " ".join((*_RULE_FIELDS, self._layout.start.source.name)),
             "" if obj is None or obj.pk is None else obj.pk,
             _preview(obj),
         )
 
     @admin.display(description=gettext_lazy("occurrences"))
     def recurrence_rows(self, obj: Any) -> SafeString:
-        start = self._start
-        rows = self.model._default_manager.filter(recurrence_parent=obj.pk)
-        newest = list(rows.order_by(f"-{start}")[: ROWS_SHOWN + 1])
+        model, start = self._layout.occurrence, self._layout.start.target
+        rows = model._default_manager.filter(recurrence_parent=obj.pk)
+        newest = list(rows.order_by(f"-{start.name}")[: ROWS_SHOWN + 1])
         listed = [
             {
-                "page": self._page_of(row.pk),
-                "text": str(row),
-                "at": shown.moment(getattr(row, start)),
+                "row": shown.link(self.admin_site, row),
+                "at": shown.moment(start.value_from_object(row)),
             }
             for row in reversed(newest[:ROWS_SHOWN])
         ]
         context = {
             "rows": listed,
             "has_more": len(newest) > ROWS_SHOWN,
-            "all_url": f"{self._list_url()}?recurrence_parent__id__exact={obj.pk}",
+            "all_url": self._list_url_of(obj),
         }
         return render_to_string("recurring_jobs/admin/occurrences.html", context)
 
@@ -188,7 +194,7 @@ class RecurringModelAdminMixin(StyledMixin, MixinBase):
         if stored is not None and not self.has_view_or_change_permission(request, stored):
             raise PermissionDenied
         typed = self.model()
-        start = self._start
+        start = self._layout.start.source.name
         for name in (*_RULE_FIELDS, start):
             setattr(typed, name, getattr(stored or typed, name))
         fields = self.get_form(request)().fields
@@ -201,9 +207,9 @@ class RecurringModelAdminMixin(StyledMixin, MixinBase):
         return typed
 
     @property
-    def _start(self) -> str:
+    def _layout(self) -> Layout:
         model: type[Model] = self.model
-        return options_of(model).start
+        return layout_of(model)
 
     def _preview_name(self) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_recurrence_preview"
@@ -212,13 +218,24 @@ class RecurringModelAdminMixin(StyledMixin, MixinBase):
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
         return reverse(name, args=[quote(pk)], current_app=self.admin_site.name)
 
-    def _list_url(self) -> str:
-        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"
-        return reverse(name, current_app=self.admin_site.name)
+    def _list_url_of(self, template: Any) -> str:
+        opts = self._layout.occurrence._meta
+        name = f"admin:{opts.app_label}_{opts.model_name}_changelist"
+        try:
+            url = reverse(name, current_app=self.admin_site.name)
+        except NoReverseMatch:  # the occurrences have a table of their own, and no pages
+            return ""
+        query = {f"recurrence_parent__{template._meta.pk.name}__exact": template.pk}
+        return f"{url}?{urlencode(query)}"
 
 
 class RecurringModelAdmin(RecurringModelAdminMixin, ModelAdmin):
-    """The admin for a model with ``RecurringModelMixin``: register it, or subclass it."""
+    """
+    The admin for a model of templates: register it, or subclass it.
+
+    For ``RecurringModelMixin``, and for ``RecurringTemplateMixin``, whose occurrences are
+    linked to where their model is registered as well.
+    """
 
 
 def _with(declared: Any, *names: Any) -> list[Any]:

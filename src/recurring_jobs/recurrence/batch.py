@@ -12,14 +12,16 @@ from django.db import OperationalError, connections, models, transaction
 from django.db.models import Q
 
 from recurring_jobs.exceptions import RecurringJobsError
-from recurring_jobs.recurrence.models import RecurringModelMixin
-from recurring_jobs.recurrence.options import column, options_of
+from recurring_jobs.recurrence.models import RecurringTemplateMixin
+from recurring_jobs.recurrence.options import column
 from recurring_jobs.recurrence.planning import Reading, TemplatePlan, plan_template, set_aside
 from recurring_jobs.recurrence.reconcile import SLACK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
+
+    from recurring_jobs.recurrence.layout import Layout
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -29,8 +31,8 @@ ROWS_PER_TRANSACTION: Final = 10_000
 
 
 def plan_batch(
-    model: type[RecurringModelMixin],
-    templates: Sequence[RecurringModelMixin],
+    layout: Layout,
+    templates: Sequence[RecurringTemplateMixin],
     now: datetime,
     *,
     using: str,
@@ -43,7 +45,7 @@ def plan_batch(
     tries = [_Try(template, using) for template in templates]
     for each in tries:
         each.read()
-    ahead = _rows_ahead(model, [each.template.pk for each in tries if each.is_edited], now, using)
+    ahead = _rows_ahead(layout, [each.template.pk for each in tries if each.is_edited], now, using)
     plans: list[TemplatePlan] = []
     planned = 0
     for each in tries:
@@ -52,13 +54,11 @@ def plan_batch(
         planned += len(plan.rows.insert)
         if planned >= ROWS_PER_TRANSACTION:
             break
-    _keep_referenced(model, plans, using)
+    _keep_referenced(layout, plans, using)
     return plans
 
 
-def write_batch(
-    model: type[RecurringModelMixin], plans: Sequence[TemplatePlan], *, using: str
-) -> list[TemplatePlan]:
+def write_batch(layout: Layout, plans: Sequence[TemplatePlan], *, using: str) -> list[TemplatePlan]:
     """
     Write *plans* inside the caller's transaction, and return them as they came out.
 
@@ -69,16 +69,24 @@ def write_batch(
     done = list(plans)
     try:
         with transaction.atomic(using=using):
-            _write_rows(model, done, using)
+            _write_rows(layout, done, using)
     except OperationalError:
         raise
     except Exception:  # noqa: BLE001  whatever it is, _write_alone() finds whose it is
-        done = [_write_alone(model, plan, using) for plan in plans]
-    _write_notes(model, done, using)
+        done = [_write_alone(layout, plan, using) for plan in plans]
+    _write_notes(layout, done, using)
     return done
 
 
-def rows_of(model: type[RecurringModelMixin], using: str) -> models.QuerySet[Any]:
+def has_hook(model: type[models.Model]) -> bool:
+    """
+    Return whether the host has a build_occurrence() of its own in the template *model*.
+    """
+    hook = getattr(model, "build_occurrence", None)
+    return hook is not RecurringTemplateMixin.build_occurrence
+
+
+def rows_of(model: type[models.Model], using: str) -> models.QuerySet[Any]:
     """
     Return all rows of *model*, past its managers.
 
@@ -90,7 +98,7 @@ def rows_of(model: type[RecurringModelMixin], using: str) -> models.QuerySet[Any
 class _Try:
     """One template on its way to a plan; whatever it raises sets it aside, and it alone."""
 
-    def __init__(self, template: RecurringModelMixin, using: str) -> None:
+    def __init__(self, template: RecurringTemplateMixin, using: str) -> None:
         self.template = template
         self.using = using
         self.reading: Reading | None = None
@@ -110,7 +118,7 @@ class _Try:
         return plan or self.failure or TemplatePlan(self.template)
 
     def _guarded(self, step: Callable[[], T]) -> T | None:
-        hook = type(self.template).build_occurrence is not RecurringModelMixin.build_occurrence
+        hook = has_hook(type(self.template))
         # A hook may ask the database, and fail there: the savepoint keeps the batch alive.
         savepoint = transaction.atomic(using=self.using) if hook else nullcontext()
         try:
@@ -129,16 +137,16 @@ class _Try:
 
 
 def _rows_ahead(
-    model: type[RecurringModelMixin], parents: Sequence[Any], now: datetime, using: str
+    layout: Layout, parents: Sequence[Any], now: datetime, using: str
 ) -> dict[Any, list[Any]]:
     """
     Return the rows of edited templates that start after *now* or whose nominal time does.
     """
     ahead: dict[Any, list[Any]] = defaultdict(list)
     if parents:
-        start = options_of(model).start
+        start = layout.start.target.name
         nominal = f"{now - SLACK:%Y%m%d}"
-        rows = rows_of(model, using).filter(recurrence_parent__in=parents)
+        rows = rows_of(layout.occurrence, using).filter(recurrence_parent__in=parents)
         rows = rows.filter(Q(**{f"{start}__gt": now - SLACK}) | Q(recurrence_id__gte=nominal))
         if connections[using].in_atomic_block:
             rows = rows.select_for_update()
@@ -147,9 +155,7 @@ def _rows_ahead(
     return ahead
 
 
-def _keep_referenced(
-    model: type[RecurringModelMixin], plans: Sequence[TemplatePlan], using: str
-) -> None:
+def _keep_referenced(layout: Layout, plans: Sequence[TemplatePlan], using: str) -> None:
     """
     Take back each deletion of a row that other rows point to: a person's work hangs on it.
     """
@@ -158,7 +164,7 @@ def _keep_referenced(
         return
     kept = {
         pk
-        for reference in _references(model)
+        for reference in _references(layout.occurrence)
         for pk in models.QuerySet(reference.model, using=using)
         .filter(**{f"{reference.name}__pk__in": doomed})
         .values_list(f"{reference.name}__pk", flat=True)
@@ -167,40 +173,38 @@ def _keep_referenced(
         plan.rows.delete = [row for row in plan.rows.delete if row.pk not in kept]
 
 
-def _references(model: type[RecurringModelMixin]) -> Iterator[models.ForeignKey[Any, Any]]:
+def _references(model: type[models.Model]) -> Iterator[models.ForeignKey[Any, Any]]:
     # Hidden ones too: they stand for the tables of many-to-many fields.
     for relation in model._meta.get_fields(include_hidden=True):
         if isinstance(relation, models.ManyToOneRel):
             yield relation.field
 
 
-def _write_alone(model: type[RecurringModelMixin], plan: TemplatePlan, using: str) -> TemplatePlan:
+def _write_alone(layout: Layout, plan: TemplatePlan, using: str) -> TemplatePlan:
     try:
         with transaction.atomic(using=using):
             # A row of this nominal time may have been made by other means than a pass.
             ids = (
-                rows_of(model, using)
+                rows_of(layout.occurrence, using)
                 .filter(recurrence_parent=plan.template.pk)
                 .filter(recurrence_id__in=[row.recurrence_id for row in plan.rows.insert])
             )
             there = set(ids.values_list("recurrence_id", flat=True))
             plan.rows.insert = [row for row in plan.rows.insert if row.recurrence_id not in there]
-            _write_rows(model, [plan], using)
+            _write_rows(layout, [plan], using)
     except OperationalError:
         raise
     except Exception as error:
         logger.exception(
             "recurring_jobs.recurrence.rows_refused",
-            extra={"model": model._meta.label, "template": plan.template.pk},
+            extra={"model": layout.template._meta.label, "template": plan.template.pk},
         )
         return set_aside(plan.template, error)
     return plan
 
 
-def _write_rows(
-    model: type[RecurringModelMixin], plans: Sequence[TemplatePlan], using: str
-) -> None:
-    rows = rows_of(model, using)
+def _write_rows(layout: Layout, plans: Sequence[TemplatePlan], using: str) -> None:
+    rows = rows_of(layout.occurrence, using)
     deleted = [row.pk for plan in plans for row in plan.rows.delete]
     updated = [change for plan in plans for change in plan.rows.update]
     inserted = [row for plan in plans for row in plan.rows.insert]
@@ -213,9 +217,7 @@ def _write_rows(
         rows.bulk_create(inserted)
 
 
-def _write_notes(
-    model: type[RecurringModelMixin], plans: Sequence[TemplatePlan], using: str
-) -> None:
+def _write_notes(layout: Layout, plans: Sequence[TemplatePlan], using: str) -> None:
     moved, edited = [], []
     for plan in plans:
         template = plan.template
@@ -229,13 +231,13 @@ def _write_notes(
             template.recurrence_made_from = plan.made_from
             edited.append(template)
     names = ["recurrence_due_at", "recurrence_set_aside", "recurrence_cursor"]
-    _update_each(model, moved, names, using)
-    _update_each(model, edited, [*names, "recurrence_made_from"], using)
+    _update_each(layout.template, moved, names, using)
+    _update_each(layout.template, edited, [*names, "recurrence_made_from"], using)
 
 
 def _update_each(
-    model: type[RecurringModelMixin],
-    rows: Sequence[RecurringModelMixin],
+    model: type[models.Model],
+    rows: Sequence[RecurringTemplateMixin],
     names: Sequence[str],
     using: str,
 ) -> None:

@@ -1,4 +1,4 @@
-"""What a host can get wrong when it adds the mixin, as Django system checks."""
+"""What a host can get wrong when it adds a mixin, as Django system checks."""
 
 from __future__ import annotations
 
@@ -10,8 +10,21 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 
 from recurring_jobs.exceptions import did_you_mean
-from recurring_jobs.recurrence.options import KEYS, declared_options
-from recurring_jobs.recurrence.querysets import RecurringQuerySet
+from recurring_jobs.recurrence.layout import (
+    PARENT,
+    copied_by_default,
+    is_one_table_model,
+    is_template_model,
+    occurrence_models,
+)
+from recurring_jobs.recurrence.options import (
+    KEYS,
+    RULE_KEYS,
+    TWO_TABLE_KEYS,
+    declared_options,
+    has_field,
+)
+from recurring_jobs.recurrence.querysets import RecurringTemplateQuerySet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,19 +32,43 @@ if TYPE_CHECKING:
 
 def check_recurring_model(model: type[models.Model]) -> list[checks.CheckMessage]:
     """
-    Return what is wrong with *model*, which has the mixin.
+    Return what is wrong with *model*, whose rows may carry a rule.
 
     E101 no start; E102 a name that is no field; E103 the unique constraint is missing;
     E104 a field of the wrong kind; E105 an option that cannot be; E106 rows in two
-    tables; W101 a default manager whose ``update()`` the generator does not notice.
+    tables; E107 a ``recurrence_parent`` that leads to no template; E108 not exactly one
+    model of occurrences; E109 a field that the occurrences do not have, or have as
+    another kind; W101 a default manager whose ``update()`` the generator does not notice.
     """
     if model._meta.proxy or model._meta.abstract:
         return []
-    return [
-        *_check_names(model, declared_options(model)),
-        *_check_reach(model, declared_options(model)),
-        *_check_table(model),
-    ]
+    declared = declared_options(model)
+    found = [*_check_names(model, declared), *_check_options(model, declared)]
+    if not is_template_model(model):
+        return found
+    found += [*_check_reach(model, declared), *_check_table(model), *_check_manager(model)]
+    if is_one_table_model(model):
+        found += _check_constraint(model, "RecurringModelMixin")
+    elif not found:
+        found += _check_two_tables(model, declared)
+    return found
+
+
+def check_occurrence_model(model: type[models.Model]) -> list[checks.CheckMessage]:
+    """
+    Return what is wrong with *model*, whose rows are made from those of another model.
+
+    The numbers are those of check_recurring_model().
+    """
+    if model._meta.proxy or model._meta.abstract:
+        return []
+    found = [*_check_parent(model), *_check_table(model)]
+    if has_field(model, PARENT):
+        found += _check_constraint(model, "OccurrenceModelMixin")
+    if declared_options(model):
+        problem = "has a class Recurrence, which belongs to the model of the templates."
+        found.append(_error(model, "E105", problem, "Move it there, or remove it."))
+    return found
 
 
 def _check_names(
@@ -46,7 +83,13 @@ def _check_names(
             'Add an inner class: `class Recurrence: start = "<a date-time field>"`.',
         )
     dates = models.DateField  # DateTimeField is one, too
-    for key, kind in (("start", dates), ("shifted", dates), ("copied", models.Field)):
+    kinds = (
+        ("start", dates),
+        ("shifted", dates),
+        ("copied", models.Field),
+        ("occurrence_fields", models.Field),
+    )
+    for key, kind in kinds:
         names = declared.get(key) or ()
         for name in (names,) if key == "start" and names else names:
             yield from _check_field(model, key, name, kind)
@@ -77,13 +120,23 @@ def _check_field(
         )
 
 
+def _check_options(
+    model: type[models.Model], declared: dict[str, Any]
+) -> Iterator[checks.CheckMessage]:
+    known: tuple[str, ...]
+    if not is_template_model(model):
+        known = RULE_KEYS
+    else:
+        known = KEYS if is_one_table_model(model) else TWO_TABLE_KEYS
+    for key in declared:
+        if key not in known:
+            problem = f"has an unknown option Recurrence.{key}.{did_you_mean(key, known)}"
+            yield _error(model, "E105", problem, f"Known options are {', '.join(known)}.")
+
+
 def _check_reach(
     model: type[models.Model], declared: dict[str, Any]
 ) -> Iterator[checks.CheckMessage]:
-    for key in declared:
-        if key not in KEYS:
-            problem = f"has an unknown option Recurrence.{key}.{did_you_mean(key, KEYS)}"
-            yield _error(model, "E105", problem, f"Known options are {', '.join(KEYS)}.")
     ahead, horizon = declared.get("ahead"), declared.get("horizon")
     if ahead is not None and (not isinstance(ahead, int) or ahead < 0):
         problem = f"has Recurrence.ahead = {ahead!r}."
@@ -98,8 +151,8 @@ def _check_reach(
         )
 
 
-def _check_table(model: type[models.Model]) -> Iterator[checks.CheckMessage]:
-    key = ("recurrence_parent", "recurrence_id")
+def _check_constraint(model: type[models.Model], mixin: str) -> Iterator[checks.CheckMessage]:
+    key = (PARENT, "recurrence_id")
     constraints = [
         constraint
         for base in (model, *model._meta.all_parents)
@@ -111,9 +164,12 @@ def _check_table(model: type[models.Model]) -> Iterator[checks.CheckMessage]:
             model,
             "E103",
             "has lost the unique constraint that makes each occurrence exist once.",
-            "Let its Meta inherit: `class Meta(RecurringModelMixin.Meta):`, and where it sets "
-            "`constraints`, start the list with `*RecurringModelMixin.Meta.constraints`.",
+            f"Let its Meta inherit: `class Meta({mixin}.Meta):`, and where it sets "
+            f"`constraints`, start the list with `*{mixin}.Meta.constraints`.",
         )
+
+
+def _check_table(model: type[models.Model]) -> Iterator[checks.CheckMessage]:
     if model._meta.all_parents:
         yield _error(
             model,
@@ -121,14 +177,130 @@ def _check_table(model: type[models.Model]) -> Iterator[checks.CheckMessage]:
             "keeps its rows in two tables (multi-table inheritance); occurrences cannot be made.",
             "Derive it from an abstract model, or put the mixin on a model of its own.",
         )
-    if not isinstance(model._default_manager.all(), RecurringQuerySet):
+
+
+def _check_manager(model: type[models.Model]) -> Iterator[checks.CheckMessage]:
+    if not isinstance(model._default_manager.all(), RecurringTemplateQuerySet):
+        name = "Recurring" if is_one_table_model(model) else "RecurringTemplate"
         yield checks.Warning(
             f"{model._meta.label} has a default manager without the queryset of the mixin: "
             "templates changed by update() are not noticed.",
-            hint="Build it with `RecurringManager`, or from a subclass of `RecurringQuerySet`.",
+            hint=f"Build it with `{name}Manager`, or from a subclass of `{name}QuerySet`.",
             obj=model,
             id="recurring_jobs.W101",
         )
+
+
+def _check_parent(model: type[models.Model]) -> Iterator[checks.CheckMessage]:
+    typed = (
+        f"{PARENT} = models.ForeignKey(<the model of the templates>, "
+        'on_delete=models.CASCADE, related_name="occurrences")'
+    )
+    if not has_field(model, PARENT):
+        problem = f"has no {PARENT!r}: it does not say what its rows are made from."
+        yield _error(model, "E107", problem, f"Add: `{typed}`.")
+        return
+    field = model._meta.get_field(PARENT)
+    target = field.related_model
+    if not isinstance(field, models.ForeignKey) or field.unique:
+        problem = f"has a {type(field).__name__} as {PARENT!r}."
+        yield _error(model, "E107", problem, f"Write a foreign key: `{typed}`.")
+    elif not isinstance(target, type) or not is_template_model(target):
+        name = target._meta.label if isinstance(target, type) else str(target)
+        problem = f"has a {PARENT!r} that points to {name}, whose rows are no templates."
+        yield _error(
+            model,
+            "E107",
+            problem,
+            f"Let {name} inherit `RecurringTemplateMixin`, or point elsewhere.",
+        )
+    elif is_one_table_model(target):
+        problem = (
+            f"has a {PARENT!r} that points to {target._meta.label}, which keeps its occurrences "
+            "in its own table."
+        )
+        hint = f"Let {target._meta.label} inherit `RecurringTemplateMixin` instead."
+        yield _error(model, "E107", problem, hint)
+    elif not field.target_field.primary_key:
+        problem = f"has a {PARENT!r} that does not point to the primary key."
+        yield _error(model, "E107", problem, "Remove its `to_field`.")
+
+
+def _check_two_tables(
+    model: type[models.Model], declared: dict[str, Any]
+) -> Iterator[checks.CheckMessage]:
+    found = occurrence_models(model)
+    if not found:
+        yield _error(
+            model,
+            "E108",
+            "has no model for its occurrences.",
+            "Give a model `OccurrenceModelMixin` and a `recurrence_parent` that points here, or "
+            "use `RecurringModelMixin` to keep the occurrences in the same table.",
+        )
+    elif len(found) > 1:
+        names = " and ".join(sorted(other._meta.label for other in found))
+        yield _error(
+            model,
+            "E108",
+            f"has more than one model for its occurrences: {names}.",
+            "Keep one of them, and give the others a template model of their own.",
+        )
+    else:
+        yield from _check_targets(model, found[0], declared)
+
+
+def _check_targets(
+    model: type[models.Model], occurrence: type[models.Model], declared: dict[str, Any]
+) -> Iterator[checks.CheckMessage]:
+    there = declared.get("occurrence_fields", {})
+    copied = declared.get("copied")
+    if copied is None:
+        copied = copied_by_default(model, occurrence, there)
+    for name in (declared["start"], *declared.get("shifted", ()), *copied):
+        field = model._meta.get_field(name)
+        wanted = there.get(name, name)
+        other = {each.name: each for each in occurrence._meta.concrete_fields}.get(wanted)
+        if other is None:
+            yield _error(
+                model,
+                "E109",
+                f"gives {name!r} to its occurrences, and {occurrence._meta.label} has no field "
+                f"{wanted!r}.{did_you_mean(wanted, _names(occurrence))}",
+                "Add the field there, or say what it is called: "
+                f'`occurrence_fields = {{"{name}": "…"}}` in the class Recurrence.',
+            )
+        elif not _is_same_kind(field, other):
+            yield _error(
+                model,
+                "E109",
+                f"gives {name!r}, a {_kind(field)}, to {occurrence._meta.label}.{wanted}, "
+                f"which is a {_kind(other)}.",
+                "Let both be of one kind.",
+            )
+
+
+def _is_same_kind(field: Any, other: Any) -> bool:
+    # Texts of any length go into texts; a moment into a day, or a key into another, do not.
+    if field.is_relation or other.is_relation:
+        return bool(field.related_model is other.related_model)
+    days = [isinstance(each, models.DateField) for each in (field, other)]
+    moments = [isinstance(each, models.DateTimeField) for each in (field, other)]
+    return days[0] == days[1] and moments[0] == moments[1]
+
+
+def _kind(field: Any) -> str:
+    if field.is_relation:
+        return f"{type(field).__name__} to {field.related_model._meta.label}"
+    return type(field).__name__
+
+
+def _names(model: type[models.Model]) -> list[str]:
+    return [
+        field.name
+        for field in model._meta.concrete_fields
+        if not field.name.startswith("recurrence_")
+    ]
 
 
 def _error(model: type[models.Model], number: str, problem: str, hint: str) -> checks.Error:

@@ -14,13 +14,17 @@ from django.utils import timezone
 from recurring_jobs.exceptions import UnknownRecurringModelError
 from recurring_jobs.recurrence.batch import plan_batch, rows_of, write_batch
 from recurring_jobs.recurrence.fields import AT_ONCE
-from recurring_jobs.recurrence.models import RecurringModelMixin
+from recurring_jobs.recurrence.layout import layout_of
+from recurring_jobs.recurrence.models import RecurringTemplateMixin
 from recurring_jobs.signals import occurrences_created, template_set_aside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+    from django.db import models
+
+    from recurring_jobs.recurrence.layout import Layout
     from recurring_jobs.recurrence.planning import TemplatePlan
 
 logger = logging.getLogger(__name__)
@@ -47,7 +51,7 @@ class GenerationReport:
 
 
 def generate_occurrences(
-    model: type[RecurringModelMixin],
+    model: type[RecurringTemplateMixin],
     *,
     now: datetime | None = None,
     using: str | None = None,
@@ -57,6 +61,8 @@ def generate_occurrences(
 ) -> GenerationReport:
     """
     Make the occurrences that the templates of *model* need at *now*.
+
+    *model* is the model of the templates; a model of occurrences stands for theirs.
 
     After a pass, each template that could be read has a row for each of its next ``ahead``
     nominal times after *now*, and for all within ``horizon``, as its model says; but for
@@ -83,29 +89,30 @@ def generate_occurrences(
     if timezone.is_naive(moment):
         message = f"generate_occurrences(): now={moment!r} has no time zone."
         raise ValueError(message)
-    alias = using or router.db_for_write(model)
+    layout = layout_of(model)
+    alias = using or router.db_for_write(layout.template)
     work = _rehearse if dry_run else _perform
     report = GenerationReport()
-    for done in work(model, moment, alias, batch_size=batch_size, limit=limit):
+    for done in work(layout, moment, alias, batch_size=batch_size, limit=limit):
         report += _count(done)
     return report
 
 
-def recurring_models() -> list[type[RecurringModelMixin]]:
+def recurring_models() -> list[type[RecurringTemplateMixin]]:
     """
-    Return the installed models that have the mixin and a table of their own.
+    Return the installed models whose rows may be templates.
     """
     installed: list[Any] = list(apps.get_models())
     return [
         model
         for model in installed
-        if issubclass(model, RecurringModelMixin)
+        if issubclass(model, RecurringTemplateMixin)
         and not model._meta.proxy
         and not model._meta.all_parents
     ]
 
 
-def recurring_model(label: str) -> type[RecurringModelMixin]:
+def recurring_model(label: str) -> type[RecurringTemplateMixin]:
     """
     Return the recurring model called *label*, such as ``"tasks.Task"``, in any case.
 
@@ -119,7 +126,7 @@ def recurring_model(label: str) -> type[RecurringModelMixin]:
 
 
 def _perform(
-    model: type[RecurringModelMixin],
+    layout: Layout,
     now: datetime,
     using: str,
     *,
@@ -127,12 +134,16 @@ def _perform(
     limit: int | None,
 ) -> Iterator[Sequence[TemplatePlan]]:
     features = connections[using].features
-    due = rows_of(model, using).filter(recurrence_due_at__lte=now).order_by("recurrence_due_at")
+    due = (
+        rows_of(layout.template, using)
+        .filter(recurrence_due_at__lte=now)
+        .order_by("recurrence_due_at")
+    )
     # In order, and not exists(): so that any planner answers from the index.
     left = limit if due.values_list("recurrence_due_at").first() else 0
     while left is None or left > 0:
         with transaction.atomic(using=using):
-            _take_write_lock(model, using)
+            _take_write_lock(layout.template, using)
             locked = due.select_for_update(
                 skip_locked=features.has_select_for_update_skip_locked,
                 no_key=features.has_select_for_no_key_update,
@@ -140,33 +151,33 @@ def _perform(
             templates = list(locked[: batch_size if left is None else min(batch_size, left)])
             if not templates:
                 return
-            done = write_batch(model, plan_batch(model, templates, now, using=using), using=using)
-            transaction.on_commit(partial(_tell, model, done, using), using=using)
+            done = write_batch(layout, plan_batch(layout, templates, now, using=using), using=using)
+            transaction.on_commit(partial(_tell, layout, done, using), using=using)
         left = None if left is None else left - len(done)
         yield done
 
 
 def _rehearse(
-    model: type[RecurringModelMixin],
+    layout: Layout,
     now: datetime,
     using: str,
     *,
     batch_size: int,
     limit: int | None,
 ) -> Iterator[Sequence[TemplatePlan]]:
-    due = rows_of(model, using).filter(recurrence_due_at__lte=now).order_by("pk")
+    due = rows_of(layout.template, using).filter(recurrence_due_at__lte=now).order_by("pk")
     left, remaining = limit, due
     while left is None or left > 0:
         size = batch_size if left is None else min(batch_size, left)
         if not (templates := list(remaining[:size])):
             return
-        done = plan_batch(model, templates, now, using=using)
+        done = plan_batch(layout, templates, now, using=using)
         remaining = due.filter(pk__gt=done[-1].template.pk)
         left = None if left is None else left - len(done)
         yield done
 
 
-def _take_write_lock(model: type[RecurringModelMixin], using: str) -> None:
+def _take_write_lock(model: type[models.Model], using: str) -> None:
     # Where rows cannot be locked (SQLite), a write that changes nothing locks the database
     # before the first read, so that no other generator reads the same templates.
     if not connections[using].features.has_select_for_update:
@@ -175,21 +186,21 @@ def _take_write_lock(model: type[RecurringModelMixin], using: str) -> None:
         )
 
 
-def _tell(model: type[RecurringModelMixin], plans: Sequence[TemplatePlan], using: str) -> None:
+def _tell(layout: Layout, plans: Sequence[TemplatePlan], using: str) -> None:
     for plan in plans:
         facts: dict[str, Any] = {"template": plan.template, "using": using}
         if plan.reason:
             logger.warning(
                 "recurring_jobs.recurrence.template_set_aside",
                 extra={
-                    "model": model._meta.label,
+                    "model": layout.template._meta.label,
                     "template": plan.template.pk,
                     "reason": plan.reason,
                 },
             )
-            template_set_aside.send_robust(model, reason=plan.reason, **facts)
+            template_set_aside.send_robust(layout.template, reason=plan.reason, **facts)
         elif plan.rows.insert:
-            occurrences_created.send_robust(model, count=len(plan.rows.insert), **facts)
+            occurrences_created.send_robust(layout.occurrence, count=len(plan.rows.insert), **facts)
 
 
 def _count(plans: Sequence[TemplatePlan]) -> GenerationReport:

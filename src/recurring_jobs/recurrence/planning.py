@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from recurring_jobs.recurrence.options import options_of
+from recurring_jobs.recurrence.layout import layout_of
 from recurring_jobs.recurrence.reconcile import RowChanges, reconcile
 from recurring_jobs.recurrence.rows import build, series_of, snapshot_of
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from recurring_jobs.recurrence.models import RecurringModelMixin
+    from recurring_jobs.recurrence.models import RecurringTemplateMixin
     from recurring_jobs.recurrence.window import Series, Window
 
 
@@ -25,7 +25,7 @@ class TemplatePlan:
     With a *reason* the template is set aside: none of its rows is written.
     """
 
-    template: RecurringModelMixin
+    template: RecurringTemplateMixin
     rows: RowChanges = field(default_factory=RowChanges)
     due_at: datetime | None = None
     made_from: dict[str, Any] | None = None
@@ -36,12 +36,12 @@ class TemplatePlan:
 class Reading:
     """A template as it was read: *series* and *made_from* are None for one without a rule."""
 
-    template: RecurringModelMixin
+    template: RecurringTemplateMixin
     series: Series | None
     made_from: dict[str, Any] | None
 
     @classmethod
-    def of(cls, template: RecurringModelMixin) -> Reading:
+    def of(cls, template: RecurringTemplateMixin) -> Reading:
         """
         Read the rule, zone and start of *template*. Raise what series_of() raises.
         """
@@ -66,8 +66,8 @@ def plan_template(reading: Reading, now: datetime, rows_ahead: Iterable[Any]) ->
     template, series = reading.template, reading.series
     if series is None:
         return TemplatePlan(template, reconcile(template, None, (), rows_ahead, now))
-    options = options_of(type(template))
-    window = series.window(now, ahead=options.ahead, horizon=options.horizon)
+    layout = layout_of(type(template))
+    window = series.window(now, ahead=layout.ahead, horizon=layout.horizon)
     if reading.is_edited:
         rows = reconcile(template, series, window.needed, rows_ahead, now)
     else:
@@ -75,7 +75,7 @@ def plan_template(reading: Reading, now: datetime, rows_ahead: Iterable[Any]) ->
     return TemplatePlan(template, rows, window.due_at, reading.made_from)
 
 
-def set_aside(template: RecurringModelMixin, error: Exception) -> TemplatePlan:
+def set_aside(template: RecurringTemplateMixin, error: Exception) -> TemplatePlan:
     """
     Return the plan that leaves *template* alone until it is edited, saying why.
     """
@@ -83,7 +83,7 @@ def set_aside(template: RecurringModelMixin, error: Exception) -> TemplatePlan:
     return TemplatePlan(template, reason=f"{kind}{error}"[:1000] or type(error).__name__)
 
 
-def _continued(template: RecurringModelMixin, series: Series, window: Window) -> RowChanges:
+def _continued(template: RecurringTemplateMixin, series: Series, window: Window) -> RowChanges:
     # Only forward: what lies before the cursor was made once, and if it has no row now,
     # a person deleted it.
     cursor = template.recurrence_cursor or ""

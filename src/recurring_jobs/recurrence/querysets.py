@@ -1,4 +1,4 @@
-"""The questions one asks of a table of recurring rows."""
+"""The questions one asks of a table of templates, of occurrences, or of both."""
 
 from __future__ import annotations
 
@@ -6,53 +6,76 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import models
 from django.db.models import F, Q, Value
+from django.utils import timezone
 
 from recurring_jobs.recurrence.fields import AT_ONCE, at_once_if_made_from
-from recurring_jobs.recurrence.options import column, options_of
+from recurring_jobs.recurrence.layout import layout_of
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from typing import Self
 
 Row = TypeVar("Row", bound=models.Model)
 
 
-class RecurringQuerySet(models.QuerySet[Row]):
+class RecurrenceRuleQuerySet(models.QuerySet[Row]):
+    """A queryset of rows that may carry a rule."""
+
+    def templates(self) -> Self:
+        """Rows that carry a rule."""
+        return self.filter(recurrence_rule__isnull=False)
+
+
+class RecurringTemplateQuerySet(RecurrenceRuleQuerySet[Row]):
     """
-    A queryset of rows that may recur.
+    A queryset of rows that occurrences may be made from.
 
     ``update()`` makes a template due at once when it writes the rule, the zone, the start
     or a column that is copied or shifted, as ``save()`` does.
     """
 
-    def templates(self) -> RecurringQuerySet[Row]:
-        """Rows that carry a rule."""
-        return self.filter(recurrence_rule__isnull=False)
+    def due(self, now: datetime | None = None) -> Self:
+        """Rows that the generator would look at (default: now), the longest due first."""
+        moment = timezone.now() if now is None else now
+        return self.filter(recurrence_due_at__lte=moment).order_by("recurrence_due_at")
 
-    def occurrences(self) -> RecurringQuerySet[Row]:
-        """Rows made from a template."""
-        return self.filter(recurrence_parent__isnull=False)
-
-    def due(self, now: datetime) -> RecurringQuerySet[Row]:
-        """Rows that the generator would look at, the longest due first."""
-        return self.filter(recurrence_due_at__lte=now).order_by("recurrence_due_at")
-
-    def set_aside(self) -> RecurringQuerySet[Row]:
+    def set_aside(self) -> Self:
         """Templates that the generator could not read; ``recurrence_set_aside`` says why."""
         return self.exclude(recurrence_set_aside="")
 
-    def upcoming(self, now: datetime) -> RecurringQuerySet[Row]:
-        """Occurrences that start after *now* (for dates: after its day in UTC), next first."""
-        start = column(self.model, options_of(self.model).start)
-        after = now if isinstance(start, models.DateTimeField) else now.date()
-        return self.occurrences().filter(**{f"{start.name}__gt": after}).order_by(start.name)
-
     def update(self, **values: Any) -> int:
-        watched = options_of(self.model).watched
+        watched = layout_of(self.model).watched
         if "recurrence_due_at" not in values and not watched.isdisjoint(values):
             values = {**values, "recurrence_set_aside": "", **_due_after(values)}
         return super().update(**values)
 
 
+class OccurrenceQuerySet(models.QuerySet[Row]):
+    """A queryset of rows that may have been made from a template."""
+
+    def occurrences(self) -> Self:
+        """Rows made from a template."""
+        return self.filter(recurrence_parent__isnull=False)
+
+    def upcoming(self, now: datetime | None = None) -> Self:
+        """
+        Occurrences that start after *now* (default: now), next first.
+
+        For dates: after the day of *now* in UTC.
+        """
+        start = layout_of(self.model).start.target
+        moment = timezone.now() if now is None else now
+        after = moment if isinstance(start, models.DateTimeField) else moment.date()
+        return self.occurrences().filter(**{f"{start.name}__gt": after}).order_by(start.name)
+
+
+class RecurringQuerySet(RecurringTemplateQuerySet[Row], OccurrenceQuerySet[Row]):  # type: ignore[override]  # as_manager()
+    """A queryset of a table that holds templates and their occurrences."""
+
+
+RecurrenceRuleManager = models.Manager.from_queryset(RecurrenceRuleQuerySet)
+RecurringTemplateManager = models.Manager.from_queryset(RecurringTemplateQuerySet)
+OccurrenceManager = models.Manager.from_queryset(OccurrenceQuerySet)
 RecurringManager = models.Manager.from_queryset(RecurringQuerySet)
 
 

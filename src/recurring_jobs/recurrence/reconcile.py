@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from recurring_jobs.recurrence.options import options_of
+from recurring_jobs.recurrence.layout import layout_of
 from recurring_jobs.recurrence.rows import adopt, as_it_was, build, differs, series_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from recurring_jobs.recurrence.models import RecurringModelMixin
+    from recurring_jobs.recurrence.models import RecurringTemplateMixin
     from recurring_jobs.recurrence.window import Series
     from recurring_jobs.rules import Occurrence
 
@@ -32,7 +32,7 @@ class RowChanges:
 
 
 def reconcile(
-    template: RecurringModelMixin,
+    template: RecurringTemplateMixin,
     series: Series | None,
     needed: Sequence[Occurrence],
     rows: Iterable[Any],
@@ -75,12 +75,12 @@ def reconcile(
 class _Past:
     """What a template was at the last pass, and the occurrences it made and that lie ahead."""
 
-    template: RecurringModelMixin
+    template: RecurringTemplateMixin
     series: Series
     made: dict[str, Occurrence]
 
     @classmethod
-    def of(cls, template: RecurringModelMixin, now: datetime) -> _Past | None:
+    def of(cls, template: RecurringTemplateMixin, now: datetime) -> _Past | None:
         if not template.recurrence_made_from:
             return None
         before = as_it_was(template, template.recurrence_made_from)
@@ -98,7 +98,7 @@ class _Past:
 
     def wrote(self, row: Any, now: datetime) -> bool:
         occurrence = self.made.get(row.recurrence_id)
-        start = getattr(row, options_of(type(self.template)).start)
+        start = layout_of(type(self.template)).start.target.value_from_object(row)
         if occurrence is None or start is None or self.series.instant(start) <= now:
             return False
         return not differs(row, build(self.template, self.series, occurrence))

@@ -14,24 +14,29 @@ from django.db import models
 from django.db.models.fields.files import FieldFile
 
 from recurring_jobs.conf import conf
-from recurring_jobs.recurrence.options import column, options_of
+from recurring_jobs.recurrence.layout import layout_of
+from recurring_jobs.recurrence.options import column, has_field, start_of
 from recurring_jobs.recurrence.window import Series, shifted
 from recurring_jobs.recurrence.zones import zone_named
 from recurring_jobs.rules import Rule
 
 if TYPE_CHECKING:
-    from recurring_jobs.recurrence.models import RecurringModelMixin
+    from recurring_jobs.recurrence.models import (
+        OccurrenceModelMixin,
+        RecurrenceRuleMixin,
+        RecurringTemplateMixin,
+    )
     from recurring_jobs.rules import Occurrence
 
 
-def series_of(template: RecurringModelMixin, *, finest: str | None = None) -> Series:
+def series_of(template: RecurrenceRuleMixin, *, finest: str | None = None) -> Series:
     """
     Return what *template* says as a rule on the clock of a zone.
 
     *finest* is the finest frequency allowed, ``FINEST_FREQUENCY`` by default. Raise
     InvalidRuleError, UnknownTimeZoneError, or ValueError for an empty start.
     """
-    name = options_of(type(template)).start
+    name = start_of(type(template))
     start = getattr(template, name)
     if start is None:
         message = f"Its start, {name!r}, is empty. Give it a value."
@@ -46,50 +51,68 @@ def series_of(template: RecurringModelMixin, *, finest: str | None = None) -> Se
     return Series(rule, start, zone)
 
 
-def build(template: RecurringModelMixin, series: Series, occurrence: Occurrence) -> Any:
+def local_start(row: RecurrenceRuleMixin | OccurrenceModelMixin) -> datetime | date | None:
+    """
+    Return the start of *row*, which has a rule or was made from one, on its zone's clock.
+
+    A date is itself. Raise UnknownTimeZoneError.
+    """
+    model = type(row)
+    start: datetime | date | None
+    if has_field(model, "recurrence_rule"):
+        start = getattr(row, start_of(model))
+    else:
+        start = layout_of(model).start.target.value_from_object(row)
+    if not isinstance(start, datetime):
+        return start
+    return start.astimezone(zone_named(row.recurrence_timezone))
+
+
+def build(template: RecurringTemplateMixin, series: Series, occurrence: Occurrence) -> Any:
     """
     Return the unsaved row for *occurrence*, by the hook of the host's model.
     """
+    layout = layout_of(type(template))
     row = template.build_occurrence(occurrence, _stored(occurrence.at))
-    if type(row) is not type(template):
-        message = f"build_occurrence() returned {row!r}, which is no {type(template).__name__}."
+    if not _is_exactly(row, layout.occurrence):
+        message = f"build_occurrence() returned {row!r}, which is no {layout.occurrence.__name__}."
         raise ImproperlyConfigured(message)
     row.recurrence_parent_id = template.pk
     row.recurrence_id = occurrence.nominal
-    row.recurrence_rule = None
     row.recurrence_timezone = series.zone.key
+    if layout.is_one_table:
+        row.recurrence_rule = None
     return row
 
 
-def occurrence_values(template: RecurringModelMixin, at: datetime | date) -> dict[str, Any]:
+def occurrence_values(template: RecurringTemplateMixin, at: datetime | date) -> dict[str, Any]:
     """
-    Return the values of a row that starts at *at*: start, shifted and copied fields.
+    Return the values of an occurrence that starts at *at*: start, shifted and copied fields.
     """
-    options = options_of(type(template))
-    values: dict[str, Any] = {options.start: at}
-    if options.shifted:
+    layout = layout_of(type(template))
+    values: dict[str, Any] = {layout.start.target.name: at}
+    if layout.shifted:
         zone = zone_named(template.recurrence_timezone)
-        origin = getattr(template, options.start)
-        for name in options.shifted:
-            values[name] = shifted(getattr(template, name), origin, at, zone)
-    for name in options.copied:
-        field = column(type(template), name)
-        values[field.attname] = _own_copy(field.value_from_object(template))
+        origin = layout.start.source.value_from_object(template)
+        for source, target in layout.shifted:
+            moved = shifted(source.value_from_object(template), origin, at, zone)
+            values[target.name] = moved
+    for source, target in layout.copied:
+        values[target.attname] = _own_copy(source.value_from_object(template))
     return values
 
 
-def snapshot_of(template: RecurringModelMixin, series: Series) -> dict[str, Any]:
+def snapshot_of(template: RecurringTemplateMixin, series: Series) -> dict[str, Any]:
     """
     Return all that decides which rows are made from *template*, as plain data.
     """
-    options = options_of(type(template))
+    layout = layout_of(type(template))
     snapshot = {
         "rule": str(template.recurrence_rule),
         "zone": series.zone.key,
         "start": _stored(series.start).isoformat(),
         "fields": {
-            name: _plain(template, column(type(template), name))
-            for name in (*options.shifted, *options.copied)
+            source.name: _plain(template, source) for source, _ in (*layout.shifted, *layout.copied)
         },
     }
     # Through JSON, so that it equals what comes back from the column.
@@ -97,17 +120,17 @@ def snapshot_of(template: RecurringModelMixin, series: Series) -> dict[str, Any]
     return plain
 
 
-def as_it_was(template: RecurringModelMixin, snapshot: dict[str, Any]) -> RecurringModelMixin:
+def as_it_was(template: RecurringTemplateMixin, snapshot: dict[str, Any]) -> RecurringTemplateMixin:
     """
     Return a copy of *template* with the values it had when *snapshot* was taken.
     """
-    model = type(template)
+    layout = layout_of(type(template))
     past = copy.copy(template)
     past.recurrence_rule = snapshot["rule"]
     past.recurrence_timezone = snapshot["zone"]
-    values = {options_of(model).start: snapshot["start"], **snapshot["fields"]}
+    values = {layout.start.source.name: snapshot["start"], **snapshot["fields"]}
     for name, value in values.items():
-        field = column(model, name)
+        field = column(layout.template, name)
         setattr(past, field.attname, None if value is None else field.to_python(value))
     return past
 
@@ -136,12 +159,12 @@ def adopt(row: models.Model, wanted: models.Model) -> list[str]:
 
 @cache
 def _compared_fields(model: type[models.Model]) -> tuple[models.Field[Any, Any], ...]:
-    options = options_of(model)
-    kept = {options.start, *options.shifted, *options.copied}
+    layout = layout_of(model)
+    kept = {target.name for _, target in layout.carried}
     kept |= {"recurrence_rule", "recurrence_timezone"}
     return tuple(
         field
-        for field in model._meta.concrete_fields
+        for field in layout.occurrence._meta.concrete_fields
         if field.name in kept
         or not (
             field.primary_key
@@ -150,6 +173,10 @@ def _compared_fields(model: type[models.Model]) -> tuple[models.Field[Any, Any],
             or _differs_in_each_row(field)
         )
     )
+
+
+def _is_exactly(row: object, model: type[models.Model]) -> bool:
+    return type(row) is model
 
 
 def _differs_in_each_row(field: models.Field[Any, Any]) -> bool:

@@ -19,19 +19,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="Tag",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("name", models.CharField(max_length=50)),
-            ],
-        ),
-        migrations.CreateModel(
-            name="Holiday",
+            name="Event",
             fields=[
                 (
                     "id",
@@ -59,15 +47,40 @@ class Migration(migrations.Migration):
                         verbose_name="time zone",
                     ),
                 ),
+                ("title", models.CharField(max_length=200)),
+                ("starts_at", models.DateTimeField()),
+            ],
+            options={
+                "abstract": False,
+            },
+        ),
+        migrations.CreateModel(
+            name="Subscription",
+            fields=[
                 (
-                    "recurrence_id",
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "recurrence_rule",
+                    recurring_jobs.recurrence.fields.RecurrenceRuleField(
+                        blank=True,
+                        help_text="RFC 5545, such as FREQ=WEEKLY;BYDAY=MO,WE. Empty: does not recur.",
+                        null=True,
+                        verbose_name="recurrence rule",
+                    ),
+                ),
+                (
+                    "recurrence_timezone",
                     models.CharField(
                         blank=True,
-                        editable=False,
-                        help_text="The time the rule named, as written there; kept when the row is moved.",
-                        max_length=16,
-                        null=True,
-                        verbose_name="nominal time",
+                        default="",
+                        help_text="Whose clock the rule follows, such as Europe/Paris. Empty: the project's.",
+                        max_length=64,
+                        validators=[recurring_jobs.recurrence.zones.validate_zone],
+                        verbose_name="time zone",
                     ),
                 ),
                 (
@@ -102,6 +115,179 @@ class Migration(migrations.Migration):
                         blank=True, default="", editable=False, verbose_name="set aside because"
                     ),
                 ),
+                ("customer", models.CharField(max_length=50)),
+                ("amount", models.DecimalField(decimal_places=2, max_digits=8)),
+                ("billed_on", models.DateField()),
+                ("pay_by", models.DateField(blank=True, null=True)),
+                ("comment", models.TextField(blank=True)),
+            ],
+            options={
+                "abstract": False,
+            },
+        ),
+        migrations.CreateModel(
+            name="Tag",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=50)),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Course",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "recurrence_rule",
+                    recurring_jobs.recurrence.fields.RecurrenceRuleField(
+                        blank=True,
+                        help_text="RFC 5545, such as FREQ=WEEKLY;BYDAY=MO,WE. Empty: does not recur.",
+                        null=True,
+                        verbose_name="recurrence rule",
+                    ),
+                ),
+                (
+                    "recurrence_timezone",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        help_text="Whose clock the rule follows, such as Europe/Paris. Empty: the project's.",
+                        max_length=64,
+                        validators=[recurring_jobs.recurrence.zones.validate_zone],
+                        verbose_name="time zone",
+                    ),
+                ),
+                (
+                    "recurrence_due_at",
+                    recurring_jobs.recurrence.fields.DueAtField(
+                        blank=True,
+                        db_index=True,
+                        editable=False,
+                        null=True,
+                        verbose_name="needs rows at",
+                    ),
+                ),
+                (
+                    "recurrence_cursor",
+                    recurring_jobs.recurrence.fields.CursorField(
+                        blank=True,
+                        editable=False,
+                        max_length=16,
+                        null=True,
+                        verbose_name="made up to",
+                    ),
+                ),
+                (
+                    "recurrence_made_from",
+                    recurring_jobs.recurrence.fields.SnapshotField(
+                        blank=True, editable=False, null=True, verbose_name="made from"
+                    ),
+                ),
+                (
+                    "recurrence_set_aside",
+                    recurring_jobs.recurrence.fields.SetAsideField(
+                        blank=True, default="", editable=False, verbose_name="set aside because"
+                    ),
+                ),
+                ("title", models.CharField(max_length=200)),
+                ("first_at", models.DateTimeField()),
+                ("first_until", models.DateTimeField(blank=True, null=True)),
+                ("fee", models.PositiveIntegerField(default=0)),
+                (
+                    "teacher",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+            },
+        ),
+        migrations.CreateModel(
+            name="Holiday",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "recurrence_rule",
+                    recurring_jobs.recurrence.fields.RecurrenceRuleField(
+                        blank=True,
+                        help_text="RFC 5545, such as FREQ=WEEKLY;BYDAY=MO,WE. Empty: does not recur.",
+                        null=True,
+                        verbose_name="recurrence rule",
+                    ),
+                ),
+                (
+                    "recurrence_timezone",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        help_text="Whose clock the rule follows, such as Europe/Paris. Empty: the project's.",
+                        max_length=64,
+                        validators=[recurring_jobs.recurrence.zones.validate_zone],
+                        verbose_name="time zone",
+                    ),
+                ),
+                (
+                    "recurrence_due_at",
+                    recurring_jobs.recurrence.fields.DueAtField(
+                        blank=True,
+                        db_index=True,
+                        editable=False,
+                        null=True,
+                        verbose_name="needs rows at",
+                    ),
+                ),
+                (
+                    "recurrence_cursor",
+                    recurring_jobs.recurrence.fields.CursorField(
+                        blank=True,
+                        editable=False,
+                        max_length=16,
+                        null=True,
+                        verbose_name="made up to",
+                    ),
+                ),
+                (
+                    "recurrence_made_from",
+                    recurring_jobs.recurrence.fields.SnapshotField(
+                        blank=True, editable=False, null=True, verbose_name="made from"
+                    ),
+                ),
+                (
+                    "recurrence_set_aside",
+                    recurring_jobs.recurrence.fields.SetAsideField(
+                        blank=True, default="", editable=False, verbose_name="set aside because"
+                    ),
+                ),
+                (
+                    "recurrence_id",
+                    models.CharField(
+                        blank=True,
+                        editable=False,
+                        help_text="The time the rule named, as written there; kept when the row is moved.",
+                        max_length=16,
+                        null=True,
+                        verbose_name="nominal time",
+                    ),
+                ),
                 ("name", models.CharField(max_length=100)),
                 ("first_on", models.DateField()),
                 ("last_on", models.DateField(blank=True, null=True)),
@@ -124,6 +310,72 @@ class Migration(migrations.Migration):
                     models.UniqueConstraint(
                         fields=("recurrence_parent", "recurrence_id"),
                         name="host_holiday_occurrence_once",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Lesson",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "recurrence_id",
+                    models.CharField(
+                        blank=True,
+                        editable=False,
+                        help_text="The time the rule named, as written there; kept when the row is moved.",
+                        max_length=16,
+                        null=True,
+                        verbose_name="nominal time",
+                    ),
+                ),
+                (
+                    "recurrence_timezone",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        editable=False,
+                        help_text="Whose clock the row was made on. Empty: the project's.",
+                        max_length=64,
+                        validators=[recurring_jobs.recurrence.zones.validate_zone],
+                        verbose_name="time zone",
+                    ),
+                ),
+                ("title", models.CharField(max_length=200)),
+                ("starts_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField(blank=True, null=True)),
+                ("attended", models.PositiveIntegerField(default=0)),
+                (
+                    "recurrence_parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="occurrences",
+                        to="host.course",
+                    ),
+                ),
+                (
+                    "teacher",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("recurrence_parent", "recurrence_id"),
+                        name="host_lesson_occurrence_once",
                     )
                 ],
             },
@@ -158,17 +410,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "recurrence_id",
-                    models.CharField(
-                        blank=True,
-                        editable=False,
-                        help_text="The time the rule named, as written there; kept when the row is moved.",
-                        max_length=16,
-                        null=True,
-                        verbose_name="nominal time",
-                    ),
-                ),
-                (
                     "recurrence_due_at",
                     recurring_jobs.recurrence.fields.DueAtField(
                         blank=True,
@@ -198,6 +439,17 @@ class Migration(migrations.Migration):
                     "recurrence_set_aside",
                     recurring_jobs.recurrence.fields.SetAsideField(
                         blank=True, default="", editable=False, verbose_name="set aside because"
+                    ),
+                ),
+                (
+                    "recurrence_id",
+                    models.CharField(
+                        blank=True,
+                        editable=False,
+                        help_text="The time the rule named, as written there; kept when the row is moved.",
+                        max_length=16,
+                        null=True,
+                        verbose_name="nominal time",
                     ),
                 ),
                 ("place", models.CharField(max_length=50)),
@@ -231,6 +483,63 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Invoice",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "recurrence_id",
+                    models.CharField(
+                        blank=True,
+                        editable=False,
+                        help_text="The time the rule named, as written there; kept when the row is moved.",
+                        max_length=16,
+                        null=True,
+                        verbose_name="nominal time",
+                    ),
+                ),
+                (
+                    "recurrence_timezone",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        editable=False,
+                        help_text="Whose clock the row was made on. Empty: the project's.",
+                        max_length=64,
+                        validators=[recurring_jobs.recurrence.zones.validate_zone],
+                        verbose_name="time zone",
+                    ),
+                ),
+                ("customer", models.CharField(max_length=50)),
+                ("amount", models.DecimalField(decimal_places=2, max_digits=8)),
+                ("billed_on", models.DateField()),
+                ("pay_by", models.DateField(blank=True, null=True)),
+                ("number", models.CharField(max_length=40, unique=True)),
+                ("paid", models.BooleanField(default=False)),
+                (
+                    "recurrence_parent",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="occurrences",
+                        to="host.subscription",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("recurrence_parent", "recurrence_id"),
+                        name="host_invoice_occurrence_once",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="Todo",
             fields=[
                 (
@@ -257,17 +566,6 @@ class Migration(migrations.Migration):
                         max_length=64,
                         validators=[recurring_jobs.recurrence.zones.validate_zone],
                         verbose_name="time zone",
-                    ),
-                ),
-                (
-                    "recurrence_id",
-                    models.CharField(
-                        blank=True,
-                        editable=False,
-                        help_text="The time the rule named, as written there; kept when the row is moved.",
-                        max_length=16,
-                        null=True,
-                        verbose_name="nominal time",
                     ),
                 ),
                 (
@@ -300,6 +598,17 @@ class Migration(migrations.Migration):
                     "recurrence_set_aside",
                     recurring_jobs.recurrence.fields.SetAsideField(
                         blank=True, default="", editable=False, verbose_name="set aside because"
+                    ),
+                ),
+                (
+                    "recurrence_id",
+                    models.CharField(
+                        blank=True,
+                        editable=False,
+                        help_text="The time the rule named, as written there; kept when the row is moved.",
+                        max_length=16,
+                        null=True,
+                        verbose_name="nominal time",
                     ),
                 ),
                 ("title", models.CharField(max_length=200)),

@@ -20,7 +20,7 @@ from recurring_jobs.recurrence.occurrences import (
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from recurring_jobs.recurrence.models import RecurringModelMixin
+    from recurring_jobs.recurrence.models import RecurringTemplateMixin
 
 
 class Command(BaseCommand):
@@ -61,7 +61,7 @@ class Command(BaseCommand):
             self.stdout.write(f"Occurrences {made}: {total.created}")
 
 
-def _models(labels: list[str] | None) -> list[type[RecurringModelMixin]]:
+def _models(labels: list[str] | None) -> list[type[RecurringTemplateMixin]]:
     if labels is None:
         return recurring_models()
     try:
