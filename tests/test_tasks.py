@@ -26,6 +26,8 @@ def test_task_reports_each_model(django_user_model):
         "host.Todo": nothing,
         "host.Shift": nothing,
         "host.Holiday": nothing,
+        "host.Course": nothing,
+        "host.Subscription": nothing,
     }
 
 

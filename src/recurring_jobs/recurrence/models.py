@@ -294,7 +294,6 @@ class OccurrenceModelMixin(models.Model):
         default="",
         editable=False,
         validators=[validate_zone],
-        help_text=_("Whose clock the row was made on. Empty: the project's."),
     )
 
     objects = OccurrenceManager()
