@@ -16,7 +16,9 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "API_TOKENS": Mapping,
     "BEAT_BATCH_SIZE": int,
     "BEAT_REPUBLISH_AFTER": timedelta,
+    "EAGER_LONGEST_WAIT": timedelta,
     "FINEST_FREQUENCY": str,
+    "LOCK_LEASE": timedelta,
     "OVERRIDES": Mapping,
     "RETRY": Mapping,
     "SCHEDULE": Mapping,
@@ -26,6 +28,9 @@ KEYS: dict[str, type | tuple[type, ...]] = {
 
 #: A shorter token of the API could be guessed, and opens nothing.
 SHORTEST_TOKEN = 20
+
+#: A shorter lease would end while a busy worker renews it.
+_SHORTEST_LEASE = timedelta(seconds=1)
 
 
 class Conf:
@@ -57,9 +62,23 @@ class Conf:
         return value
 
     @property
+    def eager_longest_wait(self) -> timedelta:
+        """How long an eager task waits at most before a retry, or for a run to end."""
+        value: timedelta = self._read("EAGER_LONGEST_WAIT", timedelta(0))
+        return value
+
+    @property
     def finest_frequency(self) -> str:
         """The finest FREQ that a template's rule may have."""
         return str(self._read("FINEST_FREQUENCY", "HOURLY"))
+
+    @property
+    def lock_lease(self) -> timedelta:
+        """How long the lock of a ``no_overlap`` task outlives a worker that was killed."""
+        value: timedelta = self._read("LOCK_LEASE", timedelta(seconds=30))
+        if value < _SHORTEST_LEASE:
+            raise SettingError("LOCK_LEASE", f"is {value}. Give at least {_SHORTEST_LEASE}.")
+        return value
 
     @property
     def overrides(self) -> Mapping[str, Mapping[str, Any]]:

@@ -181,6 +181,51 @@ class RetryLater(RecurringJobsError):  # noqa: N818  see GiveUp
         super().__init__(reason or f"To be retried in {self.delay.total_seconds():g} s.")
 
 
+class StillRunningError(GiveUp):
+    """Another run of the task was still at work when this one had waited long enough."""
+
+    def __init__(self, task: str, holder: str, seconds: float) -> None:
+        self.task = task
+        self.holder = holder
+        GiveUp.__init__(
+            self,
+            f"Run {holder} of {task!r} was still at work after {seconds:.0f} s. Send this one "
+            "again when it has ended, break its lock, or give a longer overlap_wait_max.",
+        )
+
+
+class OverlapKeyError(GiveUp):
+    """The arguments of a run do not give the key that its task asks for."""
+
+    def __init__(self, task: str, problem: str) -> None:
+        self.task = task
+        GiveUp.__init__(
+            self, f"Task {task!r}: its overlap_key cannot be made of the arguments: {problem}"
+        )
+
+
+class LockLostError(RecurringJobsError, RuntimeError):
+    """A run has slept past the lease of its lock, or the lock was broken: it is another's."""
+
+    def __init__(self, task: str, run_id: str) -> None:
+        self.task = task
+        self.run_id = run_id
+        super().__init__(
+            f"Run {run_id} of {task!r} has lost its lock, so what it does is not to be kept."
+        )
+
+
+class NoLockError(RecurringJobsError, RuntimeError):
+    """A task that must not overlap was started where no lock can be taken."""
+
+    def __init__(self, task: str) -> None:
+        self.task = task
+        super().__init__(
+            f"Task {task!r} has no_overlap, but no lock was taken. "
+            "Add 'recurring_jobs' to INSTALLED_APPS of the worker."
+        )
+
+
 class InvalidTaskOptionError(RecurringJobsError, ValueError):
     """A task is defined with a retry option that cannot be."""
 

@@ -20,7 +20,7 @@ from recurring_jobs.recurrence.querysets import (
     RecurringTemplateManager,
     RecurringTemplateQuerySet,
 )
-from recurring_jobs.runs.models import DeadLetter, Run
+from recurring_jobs.runs.models import DeadLetter, Run, TaskLock
 
 __all__ = [
     "DeadLetter",
@@ -40,4 +40,5 @@ __all__ = [
     "RecurringTemplateQuerySet",
     "Run",
     "Schedule",
+    "TaskLock",
 ]

@@ -16,6 +16,10 @@ template_set_aside = Signal()
 #: ``attempt``: the one that failed, from 1; ``delay``: seconds until the next; ``exception``.
 run_retried = Signal()
 
+#: A run did not begin, since another of its task and key was at work. ``sender``: the task;
+#: ``run_id``; ``reason``; ``holder``: task id of the other.
+run_skipped = Signal()
+
 #: A run ended for good without success. ``sender``: the task's name; ``run_id``;
 #: ``dead_letter``: the stored letter; ``exception``.
 run_gave_up = Signal()

@@ -122,3 +122,37 @@ def plain_failure() -> None:
 def _call_service() -> None:
     message = "away"
     raise ConnectionError(message)
+
+
+@shared_task(name="host.alone", bind=True, base=ApiTask, no_overlap=True, overlap_key=["account"])
+def alone(self, folder: str, account: int = 1, seconds: float = 0.0, failures: int = 0) -> int:
+    """Note when it begins and ends in *folder*, and fail *failures* times in between."""
+    return _noted(self, folder, seconds, failures)
+
+
+@shared_task(
+    name="host.in_turn", bind=True, base=ApiTask, no_overlap="wait", overlap_key=["account"]
+)
+def in_turn(self, folder: str, account: int = 1, seconds: float = 0.0, failures: int = 0) -> int:
+    """Do so too, after the one before has ended."""
+    return _noted(self, folder, seconds, failures)
+
+
+def _noted(task, folder: str, seconds: float, failures: int) -> int:
+    notes = Path(folder) / "notes"
+    attempt = task.request.retries
+
+    def note(what: str) -> None:
+        with notes.open("a") as file:
+            file.write(f"{what} {task.request.id} {attempt} {task.fencing_token}\n")
+
+    note("begins")
+    time.sleep(seconds)
+    try:
+        with task.lock.atomic():
+            note("commits")
+    finally:
+        note("ends")
+    if attempt < failures:
+        _call_service()
+    return int(task.fencing_token)

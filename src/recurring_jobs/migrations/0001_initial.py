@@ -306,6 +306,61 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="TaskLock",
+            fields=[
+                (
+                    "id",
+                    models.CharField(
+                        max_length=64, primary_key=True, serialize=False, verbose_name="id"
+                    ),
+                ),
+                ("task", models.CharField(max_length=255, verbose_name="task")),
+                ("key", models.CharField(blank=True, max_length=255, verbose_name="key")),
+                (
+                    "owner",
+                    models.CharField(
+                        blank=True,
+                        help_text="Task id of the run; empty: free.",
+                        max_length=64,
+                        verbose_name="held by",
+                    ),
+                ),
+                (
+                    "worker",
+                    models.CharField(
+                        blank=True,
+                        help_text="Empty between two attempts at the run.",
+                        max_length=255,
+                        verbose_name="worker",
+                    ),
+                ),
+                (
+                    "token",
+                    models.PositiveBigIntegerField(
+                        help_text="Larger with each holder.", verbose_name="fencing token"
+                    ),
+                ),
+                ("taken_at", models.DateTimeField(verbose_name="taken at")),
+                (
+                    "lease_until",
+                    models.DateTimeField(
+                        help_text="Then another run may take it, unless it is renewed.",
+                        verbose_name="lease until",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "lock",
+                "verbose_name_plural": "locks",
+                "ordering": ["-taken_at"],
+                "permissions": [("break_tasklock", "Can break locks")],
+                "indexes": [
+                    models.Index(fields=["owner"], name="recurring_jobs_lock_owner"),
+                    models.Index(fields=["task"], name="recurring_jobs_lock_task"),
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="Run",
             fields=[
                 (

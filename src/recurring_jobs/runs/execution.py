@@ -131,7 +131,7 @@ def is_kept(task: Any, request: Any) -> bool:
     sent = request.headers or {}
     if headers.FIRE in sent or headers.TRACKED in sent:
         return True
-    if getattr(task, "tracked", False) or getattr(task, "triggerable", False):
+    if any(getattr(task, asks, False) for asks in ("tracked", "triggerable", "no_overlap")):
         return True
     return isinstance(task, BaseTaskWithRetry) and conf.track_runs == "all"
 

@@ -10,6 +10,8 @@ TRACKED = "recurring_jobs_tracked"
 RETRIED_FROM = "recurring_jobs_retried_from"
 #: Tracebacks of earlier attempts, the last one last.
 FAILURES = "recurring_jobs_failures"
+#: Since when, and how often, a run has looked whether it may begin beside another.
+WAITING = "recurring_jobs_waiting"
 
 #: What belongs to one run and is not to be sent along with the next.
-OWN = frozenset({FIRE, TRACKED, RETRIED_FROM, FAILURES})
+OWN = frozenset({FIRE, TRACKED, RETRIED_FROM, FAILURES, WAITING})

@@ -171,3 +171,54 @@ class DeadLetter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.task}[{self.task_id}]"
+
+
+class TaskLockQuerySet(models.QuerySet["TaskLock"]):
+    """Questions about locks."""
+
+    def held(self) -> TaskLockQuerySet:
+        """Return the locks that a run has, at work or between two attempts."""
+        return self.exclude(owner="")
+
+    def for_task(self, task: str) -> TaskLockQuerySet:
+        """Return the locks of the task named *task*."""
+        return self.filter(task=task)
+
+
+class TaskLock(models.Model):
+    """Who may be at work for a task and key. A row without owner is free."""
+
+    id = models.CharField(_("id"), max_length=64, primary_key=True)
+    task = models.CharField(_("task"), max_length=255)
+    key = models.CharField(_("key"), max_length=255, blank=True)
+    owner = models.CharField(
+        _("held by"), max_length=64, blank=True, help_text=_("Task id of the run; empty: free.")
+    )
+    worker = models.CharField(
+        _("worker"),
+        max_length=255,
+        blank=True,
+        help_text=_("Empty between two attempts at the run."),
+    )
+    token = models.PositiveBigIntegerField(
+        _("fencing token"), help_text=_("Larger with each holder.")
+    )
+    taken_at = models.DateTimeField(_("taken at"))
+    lease_until = models.DateTimeField(
+        _("lease until"), help_text=_("Then another run may take it, unless it is renewed.")
+    )
+
+    objects = TaskLockQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("lock")
+        verbose_name_plural = _("locks")
+        ordering = ["-taken_at"]
+        permissions = [("break_tasklock", _("Can break locks"))]
+        indexes = [
+            models.Index(fields=["owner"], name="recurring_jobs_lock_owner"),
+            models.Index(fields=["task"], name="recurring_jobs_lock_task"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task}[{self.key}]" if self.key else self.task

@@ -13,6 +13,7 @@ from celery.exceptions import Ignore, MaxRetriesExceededError, Reject, TaskPredi
 from recurring_jobs.conf import conf
 from recurring_jobs.exceptions import GiveUp, InvalidTaskOptionError, RetryLater, did_you_mean
 from recurring_jobs.runs import backoff
+from recurring_jobs.runs.overlap import SKIP, WAIT, problem_of_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -159,10 +160,17 @@ def check_options(cls: type, name: str) -> None:
             problem = known[option](value) if option in known else _unknown(option, known)
             if problem:
                 raise InvalidTaskOptionError(name, where.format(option), problem)
+    _refuse_wrong_key(cls, name)
     for base in cls.__mro__:
         if _defaults(base):
             return
         _refuse_unknown(vars(base), name)
+
+
+def _refuse_wrong_key(cls: type, name: str) -> None:
+    problem = problem_of_key(cls)
+    if problem:
+        raise InvalidTaskOptionError(name, "overlap_key", problem)
 
 
 def _levels(cls: type) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -187,7 +195,9 @@ def _known(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refuse_unknown(attributes: Mapping[str, Any], task: str) -> None:
     for name, value in attributes.items():
-        looks_ours = name.startswith(("retry_", "autoretry", "dont_autoretry"))
+        looks_ours = name.startswith(
+            ("retry_", "autoretry", "dont_autoretry", "overlap_", "no_overlap")
+        )
         if looks_ours and name not in {*_CHECKS, "retry_on_worker_lost"} and not callable(value):
             raise InvalidTaskOptionError(task, name, _unknown(name, _CHECKS))
 
@@ -254,12 +264,27 @@ def _not_names(value: object) -> str:
     return f"is {value!r}. Give a tuple of argument names."
 
 
+def _not_a_policy(value: object) -> str:
+    if isinstance(value, bool) or value in {SKIP, WAIT}:
+        return ""
+    return f"is {value!r}. Give 'skip' (or True), 'wait', or False."
+
+
+def _not_a_key(value: object) -> str:
+    if value is None or callable(value) or isinstance(value, staticmethod | classmethod):
+        return ""
+    return _not_names(value) and f"is {value!r}. Give argument names, or a function of them."
+
+
 _CHECKS: dict[str, Callable[[object], str]] = {
     "acks_late": _not_a_bool_or_none,
     "autoretry_for": _not_exceptions,
     "default_retry_delay": _not_seconds,
     "dont_autoretry_for": _not_exceptions,
     "max_retries": _not_a_count,
+    "no_overlap": _not_a_policy,
+    "overlap_key": _not_a_key,
+    "overlap_wait_max": _not_seconds,
     "reject_on_worker_lost": _not_a_bool_or_none,
     "retry_backoff": _not_a_backoff,
     "retry_backoff_max": _not_seconds,
@@ -269,8 +294,13 @@ _CHECKS: dict[str, Callable[[object], str]] = {
     "tracked": _not_a_bool,
     "triggerable": _not_a_bool,
 }
-_OF_SETTINGS = {
-    option: check
-    for option, check in _CHECKS.items()
-    if option not in {"sensitive", "tracked", "triggerable"}
+#: What only a task or a family can say of itself.
+_OF_TASKS = {
+    "no_overlap",
+    "overlap_key",
+    "overlap_wait_max",
+    "sensitive",
+    "tracked",
+    "triggerable",
 }
+_OF_SETTINGS = {option: check for option, check in _CHECKS.items() if option not in _OF_TASKS}

@@ -19,7 +19,7 @@ from django.db import connections, router, transaction
 from django.utils import timezone
 from kombu.exceptions import KombuError
 
-from recurring_jobs.runs import failures, rows
+from recurring_jobs.runs import failures, guard, locks, rows
 from recurring_jobs.runs.execution import (
     Execution,
     execution_named,
@@ -29,6 +29,7 @@ from recurring_jobs.runs.execution import (
 )
 from recurring_jobs.runs.headers import RETRIED_FROM
 from recurring_jobs.runs.models import DeadLetter, Run
+from recurring_jobs.runs.overlap import overlap_policy
 from recurring_jobs.runs.states import RunState
 from recurring_jobs.runs.task import BaseTaskWithRetry
 from recurring_jobs.signals import run_gave_up, run_retried
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from celery.exceptions import Retry
 
 logger = logging.getLogger(__name__)
+
+#: Marks on a request that was ignored although its run goes on, or has ended before.
+_NOT_OVER = ("replaced", "duplicate", "waits")
 
 
 def connect() -> None:
@@ -117,10 +121,13 @@ def on_prerun(task: Any, **_: Any) -> None:
     kept = is_kept(task, request)
     if not kept and not isinstance(task, BaseTaskWithRetry):
         return
+    if overlap_policy(task) and not guard.find_place(task):
+        return
     facts = facts_of(task, request)
     if kept and not rows.start_run(execution_of(task, request)):
         # The base class looks for this before it runs the task.
         request.recurring_jobs_duplicate = True
+        guard.give_back(task)
         logger.warning("recurring_jobs.run.duplicate", extra=facts)
         return
     logger.info("recurring_jobs.run.started", extra=facts)
@@ -186,11 +193,10 @@ def on_postrun(task: Any, state: str | None = None, retval: Any = None, **_: Any
         cause = retval.reason if isinstance(retval.reason, BaseException) else retval
         execution = execution_of(task, request)
         _give_up(task, execution, cause, failures.traceback_text(cause, execution.redactor))
-    elif state == IGNORED and is_kept(task, request):
-        goes_on = getattr(request, "recurring_jobs_replaced", False)
-        if not goes_on and not getattr(request, "recurring_jobs_duplicate", False):
-            execution = execution_of(task, request)
-            rows.end_run(execution, RunState.SKIPPED, exception=_sentence(execution, retval))
+    elif state == IGNORED and is_kept(task, request) and not _goes_on(request):
+        execution = execution_of(task, request)
+        reason = getattr(request, "recurring_jobs_skipped", "") or _sentence(execution, retval)
+        rows.end_run(execution, RunState.SKIPPED, exception=reason)
 
 
 @_at_the_edge
@@ -203,6 +209,8 @@ def on_revoked(
     reason = "Terminated." if terminated else "Expired." if expired else "Revoked."
     state = RunState.FAILED if terminated else RunState.SKIPPED
     rows.end_run(execution_of(sender, request), state, exception=reason)
+    if terminated and overlap_policy(sender):
+        locks.free_run(request.id)
     logger.info("recurring_jobs.run.revoked", extra={**facts_of(sender, request), "reason": reason})
 
 
@@ -247,6 +255,9 @@ def _give_up(
         if has_run:
             state = RunState.LOST if isinstance(exception, WorkerLostError) else RunState.FAILED
             rows.end_run(execution, state, exception=_sentence(execution, exception))
+        if overlap_policy(task):
+            # The parent process reports a child that was killed with the lock in its hand.
+            locks.free_run(execution.task_id)
     if is_new:
         facts = {**execution.facts(), "exception_type": failures.type_name(exception)}
         logger.error("recurring_jobs.run.gave_up", extra=facts)
@@ -256,6 +267,10 @@ def _give_up(
             dead_letter=letter,
             exception=exception,
         )
+
+
+def _goes_on(request: Any) -> bool:
+    return any(getattr(request, f"recurring_jobs_{mark}", False) for mark in _NOT_OVER)
 
 
 def _has_run(execution: Execution) -> bool:

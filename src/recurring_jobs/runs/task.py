@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import random
 import sys
-from functools import wraps
+import time
+from datetime import datetime
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Self
 
 from celery.contrib.django.task import DjangoTask
 from celery.exceptions import Ignore, TaskPredicate
+from celery.utils import uuid
+from django.db import transaction
+from django.utils import timezone
 
+from recurring_jobs.conf import conf
+from recurring_jobs.exceptions import NoLockError
 from recurring_jobs.runs import failures
 from recurring_jobs.runs.arguments import parameter_names, redactor_for
 from recurring_jobs.runs.options import (
@@ -21,10 +28,11 @@ from recurring_jobs.runs.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from datetime import datetime
+    from collections.abc import Callable, Mapping, Sequence
 
     from celery import Celery
+
+    from recurring_jobs.runs.overlap import HeldLock
 
 
 class BaseTaskWithRetry(DjangoTask):  # type: ignore[type-arg]  # subscriptable from Celery 5.7 on
@@ -74,6 +82,13 @@ class BaseTaskWithRetry(DjangoTask):  # type: ignore[type-arg]  # subscriptable 
     triggerable: bool = False
     #: Names of arguments whose values are never stored, beside the usual ones.
     sensitive: tuple[str, ...] = ()
+    #: "skip" (or True): at most one run at a time, others are recorded as skipped; "wait":
+    #: others come back later.
+    no_overlap: bool | str = False
+    #: Names of arguments, or a function of them, whose value says which runs are meant.
+    overlap_key: Sequence[str] | Callable[..., Any] | None = None
+    #: Seconds that a run waits at most for another to end, before it gives up.
+    overlap_wait_max: float = 3600
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
         # Not __init__: class-based tasks have their own and need not call this one.
@@ -122,6 +137,7 @@ class BaseTaskWithRetry(DjangoTask):  # type: ignore[type-arg]  # subscriptable 
             limit = sys.maxsize
         if not request.called_directly:
             if request.retries < limit:
+                self._leave_to_next_attempt(countdown, eta)
                 request.headers = self._headers_of_retry(exc, options.pop("headers", None))
             # What is raised from here on was decided; the task itself must not retry it.
             vars(request)["recurring_jobs_decided"] = True
@@ -158,10 +174,53 @@ class BaseTaskWithRetry(DjangoTask):  # type: ignore[type-arg]  # subscriptable 
             options.setdefault("kwargsrepr", repr(shown_kwargs))
         return super().apply_async(args, kwargs, *more, **options)
 
+    def delay_on_commit(self, *args: Any, **kwargs: Any) -> str:  # type: ignore[override]
+        """Send the task when the transaction commits, and return its id now."""
+        return self.apply_async_on_commit(args, kwargs)
+
+    def apply_async_on_commit(  # type: ignore[override]  # Celery's returns nothing
+        self,
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+        *,
+        using: str | None = None,
+        **options: Any,
+    ) -> str:
+        """
+        Send the task when the transaction commits, and return its id now.
+
+        *using* is the alias of the database whose transaction is meant.
+        """
+        task_id = str(options.pop("task_id", None) or uuid())
+        send = partial(self.apply_async, args, kwargs, task_id=task_id, **options)
+        transaction.on_commit(send, using=using)
+        return task_id
+
+    @property
+    def lock(self) -> HeldLock | None:
+        """The lock that this run holds; None where the task may overlap."""
+        place = vars(self.request).get("recurring_jobs_place")
+        return place.lock if place is not None else None
+
+    @property
+    def fencing_token(self) -> int | None:
+        """A number that is larger for each later holder of the lock; None without one."""
+        lock = self.lock
+        return lock.token if lock is not None else None
+
     def on_replace(self, sig: Any) -> Any:
         """Remember that the run goes on as another task, under the same id."""
         vars(self.request)["recurring_jobs_replaced"] = True
         return super().on_replace(sig)
+
+    def _leave_to_next_attempt(self, countdown: float | None, eta: datetime | None) -> None:
+        place = vars(self.request).get("recurring_jobs_place")
+        seconds = float(countdown or 0) if eta is None else seconds_until(eta)
+        if place is not None:
+            # Before the message is out: the next attempt may begin before this one ends.
+            place.keep(seconds)
+        if self.request.is_eager:
+            time.sleep(min(seconds, conf.eager_longest_wait.total_seconds()))
 
     def _retry_options(self) -> RetryOptions:
         return retry_options(type(self), vars(self))
@@ -176,6 +235,13 @@ class BaseTaskWithRetry(DjangoTask):  # type: ignore[type-arg]  # subscriptable 
         return {**headers, **(given or {})}
 
 
+def seconds_until(when: datetime | float | None) -> float:
+    """Return the seconds until *when*: an instant, or that many seconds from now."""
+    if isinstance(when, datetime):
+        return max(0.0, (when - timezone.now()).total_seconds())
+    return float(when or 0.0)
+
+
 def _name_of(cls: type[BaseTaskWithRetry]) -> str:
     return cls.name or f"{cls.__module__}.{cls.__qualname__}"
 
@@ -186,6 +252,15 @@ def _with_retry(task: BaseTaskWithRetry, body: Callable[..., Any]) -> Callable[.
         if getattr(task.request, "recurring_jobs_duplicate", False):
             message = "This run has ended before; its message came once more."
             raise Ignore(message)
+        if not task.no_overlap or task.request.called_directly:
+            return attempt(*args, **kwargs)
+        place = vars(task.request).get("recurring_jobs_place")
+        if place is None:
+            raise NoLockError(_name_of(type(task)))
+        with place:
+            return attempt(*args, **kwargs)
+
+    def attempt(*args: Any, **kwargs: Any) -> Any:
         try:
             return body(*args, **kwargs)
         except TaskPredicate:
