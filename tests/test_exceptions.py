@@ -19,11 +19,15 @@ from recurring_jobs.exceptions import (
     InvalidRuleError,
     InvalidTaskOptionError,
     InvalidTriggerError,
+    LockLostError,
+    NoLockError,
     NotSendableError,
+    OverlapKeyError,
     RecurringJobsError,
     RetryLater,
     RuleNeverOccursError,
     SettingError,
+    StillRunningError,
     UnknownTaskError,
     UnknownTimeZoneError,
     did_you_mean,
@@ -67,6 +71,25 @@ WORDS = {
     "a task option": (
         InvalidTaskOptionError("shop.clean", "retry_backoff", "is negative."),
         "Task 'shop.clean': retry_backoff is negative.",
+    ),
+    "another run": (
+        StillRunningError("shop.sync", "run-1", 3600.4),
+        "Run run-1 of 'shop.sync' was still at work after 3600 s. Send this one again when it "
+        "has ended, break its lock, or give a longer overlap_wait_max.",
+    ),
+    "a key": (
+        OverlapKeyError("shop.sync", "missing a required argument: 'shop'."),
+        "Task 'shop.sync': its overlap_key cannot be made of the arguments: "
+        "missing a required argument: 'shop'.",
+    ),
+    "a lost lock": (
+        LockLostError("shop.sync", "run-1"),
+        "Run run-1 of 'shop.sync' has lost its lock, so what it does is not to be kept.",
+    ),
+    "no lock": (
+        NoLockError("shop.sync"),
+        "Task 'shop.sync' has no_overlap, but no lock was taken. "
+        "Add 'recurring_jobs' to INSTALLED_APPS of the worker.",
     ),
     "a dead letter": (
         NotSendableError(7, "it was redacted."),

@@ -181,7 +181,7 @@ class RetryLater(RecurringJobsError):  # noqa: N818  see GiveUp
         super().__init__(reason or f"To be retried in {self.delay.total_seconds():g} s.")
 
 
-class StillRunningError(GiveUp):
+class StillRunningError(GiveUp, TimeoutError):
     """Another run of the task was still at work when this one had waited long enough."""
 
     def __init__(self, task: str, holder: str, seconds: float) -> None:
@@ -194,7 +194,7 @@ class StillRunningError(GiveUp):
         )
 
 
-class OverlapKeyError(GiveUp):
+class OverlapKeyError(GiveUp, ValueError):
     """The arguments of a run do not give the key that its task asks for."""
 
     def __init__(self, task: str, problem: str) -> None:
