@@ -14,7 +14,9 @@ DEFAULTS = {
     "api_tokens": {},
     "beat_batch_size": 200,
     "beat_republish_after": timedelta(seconds=30),
+    "eager_longest_wait": timedelta(0),
     "finest_frequency": "HOURLY",
+    "lock_lease": timedelta(seconds=30),
     "overrides": {},
     "retry": {},
     "schedule": {},
@@ -49,7 +51,9 @@ def test_every_key_has_a_property_and_a_default():
         ("API_TOKENS", {"ci": {"token": "x"}}),
         ("BEAT_BATCH_SIZE", 0),
         ("BEAT_REPUBLISH_AFTER", timedelta(0)),
+        ("EAGER_LONGEST_WAIT", timedelta(seconds=5)),
         ("FINEST_FREQUENCY", "DAILY"),
+        ("LOCK_LEASE", timedelta(seconds=1)),
         ("OVERRIDES", {"nightly": {"enabled": False}}),
         ("RETRY", {"max_retries": 0}),
         ("SCHEDULE", {"nightly": {"task": "x"}}),
@@ -91,9 +95,14 @@ def test_sensitive_keys_may_be_any_collection(settings, value):
             "RECURRING_JOBS['SENSITIVE_KEYS'] is 'pin' (str). "
             "Give a list or tuple or set or frozenset.",
         ),
+        (
+            "LOCK_LEASE",
+            timedelta(milliseconds=500),
+            "RECURRING_JOBS['LOCK_LEASE'] is 0:00:00.500000. Give at least 0:00:01.",
+        ),
         ("RETRY", None, "RECURRING_JOBS['RETRY'] is None (NoneType). Give a Mapping."),
     ],
-    ids=["text", "number", "text for a list", "none"],
+    ids=["text", "number", "text for a list", "too short", "none"],
 )
 def test_wrong_type_is_refused_on_use(settings, key, value, problem):
     """

@@ -19,6 +19,7 @@ from recurring_jobs.exceptions import (
     InvalidRuleError,
     InvalidTaskOptionError,
     InvalidTriggerError,
+    LockChangedError,
     LockLostError,
     NoLockError,
     NotSendableError,
@@ -85,6 +86,10 @@ WORDS = {
     "a lost lock": (
         LockLostError("shop.sync", "run-1"),
         "Run run-1 of 'shop.sync' has lost its lock, so what it does is not to be kept.",
+    ),
+    "a changed lock": (
+        LockChangedError("shop.sync"),
+        "The lock of shop.sync has changed since you looked. Nothing was done.",
     ),
     "no lock": (
         NoLockError("shop.sync"),

@@ -215,6 +215,13 @@ class LockLostError(RecurringJobsError, RuntimeError):
         )
 
 
+class LockChangedError(RecurringJobsError, ValueError):
+    """A lock was to be broken that its run has freed, or that is another's by now."""
+
+    def __init__(self, lock: object) -> None:
+        super().__init__(f"The lock of {lock} has changed since you looked. Nothing was done.")
+
+
 class NoLockError(RecurringJobsError, RuntimeError):
     """A task that must not overlap was started where no lock can be taken."""
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
-from recurring_jobs.models import DeadLetter, Fire, Run, Schedule
+from recurring_jobs.models import DeadLetter, Fire, Run, Schedule, TaskLock
 
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 PAYLOAD = "\"><img src=x onerror=alert(1)></script><script>alert('{{ 7|add:7 }}')</script>"
@@ -75,3 +75,19 @@ def make_letter(**fields) -> DeadLetter:
         "attempts": 2,
     }
     return DeadLetter.objects.create(**{**values, **fields})
+
+
+def make_lock(**fields) -> TaskLock:
+    """Store a lock that a run has had for a minute."""
+    now = timezone.now()
+    values = {
+        "id": uuid4().hex,
+        "task": "host.report",
+        "key": '{"account": 1}',
+        "owner": str(uuid4()),
+        "worker": "w1@host:17",
+        "token": 1_700_000_000_000,
+        "taken_at": now - timedelta(minutes=1),
+        "lease_until": now + timedelta(minutes=1),
+    }
+    return TaskLock.objects.create(**{**values, **fields})

@@ -5,8 +5,8 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from recurring_jobs.models import DeadLetter, Fire
-from tests.admin.rows import make_letter, make_schedule
+from recurring_jobs.models import DeadLetter, Fire, TaskLock
+from tests.admin.rows import make_letter, make_lock, make_schedule
 
 pytestmark = pytest.mark.django_db
 
@@ -17,8 +17,14 @@ ACTIONS = {
     "schedule_run_now": "recurring_jobs.run_schedule",
     "schedule_enable": "recurring_jobs.change_schedule",
     "schedule_disable": "recurring_jobs.change_schedule",
+    "tasklock_break": "recurring_jobs.break_tasklock",
 }
-VIEW = ("recurring_jobs.view_deadletter", "recurring_jobs.view_schedule")
+VIEW = (
+    "recurring_jobs.view_deadletter",
+    "recurring_jobs.view_schedule",
+    "recurring_jobs.view_tasklock",
+)
+MAKERS = {"deadletter": make_letter, "schedule": make_schedule, "tasklock": make_lock}
 ALL_RIGHTS = sorted(set(ACTIONS.values()))
 # Each role, with the permissions it has.
 ROLES = {
@@ -31,7 +37,7 @@ ROLES = {
 
 
 def url_of(action: str) -> str:
-    row = make_letter() if action.startswith("deadletter") else make_schedule()
+    row = MAKERS[action.partition("_")[0]]()
     return reverse(f"admin:recurring_jobs_{action}", args=[row.pk])
 
 
@@ -45,6 +51,7 @@ def state_of_things() -> tuple[object, ...]:
     return (
         list(DeadLetter.objects.values_list("state", flat=True)),
         Fire.objects.count(),
+        TaskLock.objects.held().count(),
         LogEntry.objects.count(),
     )
 
@@ -126,12 +133,12 @@ def test_actions_want_the_token_of_their_page(person, action):
 
 
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("model", ["deadletter", "schedule"])
+@pytest.mark.parametrize("model", MAKERS)
 def test_pages_and_lists_offer_what_the_person_may_do(browser_of, role, model):
     """
     Buttons and bulk actions are there for those who may use them, and for no one else.
     """
-    row = make_letter() if model == "deadletter" else make_schedule()
+    row = MAKERS[model]()
     browser = browser_of(*ROLES[role])
     page = browser.get(reverse(f"admin:recurring_jobs_{model}_change", args=[row.pk]))
     listed = browser.get(reverse(f"admin:recurring_jobs_{model}_changelist"))
@@ -160,7 +167,7 @@ def test_bulk_action_is_refused_to_a_viewer(browser_of, action):
     Posting the name of a bulk action that the list does not offer does nothing.
     """
     model, _, name = action.partition("_")
-    row = make_letter() if model == "deadletter" else make_schedule()
+    row = MAKERS[model]()
     before = state_of_things()
 
     browser_of(*VIEW).post(

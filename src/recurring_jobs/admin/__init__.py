@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from recurring_jobs.admin.dead_letters import DeadLetterAdmin
 from recurring_jobs.admin.fires import FireAdmin
+from recurring_jobs.admin.locks import TaskLockAdmin
 from recurring_jobs.admin.periodic_tasks import PeriodicTaskAdmin
 from recurring_jobs.admin.recurring_models import RecurringModelAdmin, RecurringModelAdminMixin
 from recurring_jobs.admin.runs import RunAdmin
@@ -22,4 +23,5 @@ __all__ = [
     "RecurringModelAdminMixin",
     "RunAdmin",
     "ScheduleAdmin",
+    "TaskLockAdmin",
 ]
