@@ -96,10 +96,12 @@ class Holiday(RecurringModelMixin):
     name = models.CharField(max_length=100)
     first_on = models.DateField()
     last_on = models.DateField(null=True, blank=True)
+    tags = models.ManyToManyField(Tag, blank=True)
 
     class Recurrence:
         start = "first_on"
         shifted = ("last_on",)
+        copied = ("name", "tags")
         horizon = timedelta(days=365)
 
     def __str__(self) -> str:
@@ -129,13 +131,18 @@ class Course(RecurringTemplateMixin):
     first_at = models.DateTimeField()
     first_until = models.DateTimeField(null=True, blank=True)
     fee = models.PositiveIntegerField(default=0)
+    topics = models.ManyToManyField(Tag, blank=True, related_name="courses")
 
     class Recurrence:
         start = "first_at"
         shifted = ("first_until",)
-        copied = ("title", "teacher")
+        copied = ("title", "teacher", "topics")
         ahead = 3
-        occurrence_fields = {"first_at": "starts_at", "first_until": "ends_at"}
+        occurrence_fields = {
+            "first_at": "starts_at",
+            "first_until": "ends_at",
+            "topics": "labels",
+        }
 
     def __str__(self) -> str:
         return self.title
@@ -154,6 +161,7 @@ class Lesson(OccurrenceModelMixin):
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True)
     attended = models.PositiveIntegerField(default=0)
+    labels = models.ManyToManyField(Tag, blank=True, related_name="lessons")
 
     def __str__(self) -> str:
         return self.title

@@ -194,3 +194,17 @@ def test_clock_that_jumped_back_makes_nothing_twice(template, now, days):
 
     assert days(template) == before
     assert report == GenerationReport(templates=1, updated=8)
+
+
+def test_fields_that_take_part_from_now_on_or_no_more_touch_no_row(template, now, admin_user):
+    """After the host changed what is copied, rows made before are still known as untouched."""
+    snapshot = Todo.objects.get(pk=template.pk).recurrence_made_from
+    del snapshot["fields"]["owner"]
+    snapshot["fields"]["column_of_last_year"] = "7"
+    Todo.objects.filter(pk=template.pk).update(recurrence_made_from=snapshot)
+
+    edit(template, owner=admin_user)
+    report = generate_occurrences(Todo, now=now)
+
+    assert report == GenerationReport(templates=1, updated=5)
+    assert {row.owner for row in template.occurrences.all()} == {admin_user}

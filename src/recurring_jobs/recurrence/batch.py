@@ -12,6 +12,7 @@ from django.db import OperationalError, connections, models, transaction
 from django.db.models import Q
 
 from recurring_jobs.exceptions import RecurringJobsError
+from recurring_jobs.recurrence.links import read_links, write_links
 from recurring_jobs.recurrence.models import RecurringTemplateMixin
 from recurring_jobs.recurrence.options import column
 from recurring_jobs.recurrence.planning import Reading, TemplatePlan, plan_template, set_aside
@@ -42,6 +43,7 @@ def plan_batch(
 
     The plans end early when they hold as many rows as one transaction should write.
     """
+    read_links(layout, templates, using)
     tries = [_Try(template, using) for template in templates]
     for each in tries:
         each.read()
@@ -150,7 +152,9 @@ def _rows_ahead(
         rows = rows.filter(Q(**{f"{start}__gt": now - SLACK}) | Q(recurrence_id__gte=nominal))
         if connections[using].in_atomic_block:
             rows = rows.select_for_update()
-        for row in rows:
+        found = list(rows)
+        read_links(layout, found, using)
+        for row in found:
             ahead[row.recurrence_parent_id].append(row)
     return ahead
 
@@ -164,7 +168,7 @@ def _keep_referenced(layout: Layout, plans: Sequence[TemplatePlan], using: str) 
         return
     kept = {
         pk
-        for reference in _references(layout.occurrence)
+        for reference in _references(layout)
         for pk in models.QuerySet(reference.model, using=using)
         .filter(**{f"{reference.name}__pk__in": doomed})
         .values_list(f"{reference.name}__pk", flat=True)
@@ -173,10 +177,13 @@ def _keep_referenced(layout: Layout, plans: Sequence[TemplatePlan], using: str) 
         plan.rows.delete = [row for row in plan.rows.delete if row.pk not in kept]
 
 
-def _references(model: type[models.Model]) -> Iterator[models.ForeignKey[Any, Any]]:
-    # Hidden ones too: they stand for the tables of many-to-many fields.
-    for relation in model._meta.get_fields(include_hidden=True):
-        if isinstance(relation, models.ManyToOneRel):
+def _references(layout: Layout) -> Iterator[models.ForeignKey[Any, Any]]:
+    # Hidden ones too: they stand for the tables of many-to-many fields. Of those that are
+    # copied it is known whether a person changed them.
+    links: Any = [target for _, target in layout.linked]
+    copied = [field.remote_field.through for field in links]
+    for relation in layout.occurrence._meta.get_fields(include_hidden=True):
+        if isinstance(relation, models.ManyToOneRel) and relation.related_model not in copied:
             yield relation.field
 
 
@@ -211,10 +218,13 @@ def _write_rows(layout: Layout, plans: Sequence[TemplatePlan], using: str) -> No
     if deleted:
         rows.filter(pk__in=deleted).delete()
     if updated:
-        names = sorted({name for _, changed in updated for name in changed})
-        rows.bulk_update([row for row, _ in updated], names)
+        links = {source.name for source, _ in layout.linked}
+        names = sorted({name for _, changed in updated for name in changed} - links)
+        if names:
+            rows.bulk_update([row for row, _ in updated], names)
     if inserted:
         rows.bulk_create(inserted)
+    write_links(layout, plans, using)
 
 
 def _write_notes(layout: Layout, plans: Sequence[TemplatePlan], using: str) -> None:

@@ -38,7 +38,8 @@ class Layout:
     The two parts of one recurring model: *template* and *occurrence* are the same class
     where both are rows of one table.
 
-    *ahead* is 0 when only a *horizon* is given. *watched* are the fields and columns of the
+    *copied* are columns, *linked* many-to-many fields that are copied as well. *ahead* is 0
+    when only a *horizon* is given. *watched* are the fields and columns of the
     template (``owner`` and ``owner_id``) whose change makes it due.
     """
 
@@ -48,6 +49,7 @@ class Layout:
     start: Carried
     shifted: tuple[Carried, ...]
     copied: tuple[Carried, ...]
+    linked: tuple[Carried, ...]
     ahead: int
     horizon: timedelta | None
     watched: frozenset[str]
@@ -59,7 +61,7 @@ class Layout:
 
     @property
     def carried(self) -> tuple[Carried, ...]:
-        """All that decides on an occurrence: start, shifted and copied."""
+        """All columns that decide on an occurrence: start, shifted and copied."""
         return (self.start, *self.shifted, *self.copied)
 
 
@@ -169,9 +171,11 @@ def _read(template: type[models.Model], occurrence: type[models.Model]) -> Layou
     copied = declared.get("copied")
     if copied is None:
         copied = copied_by_default(template, occurrence, there)
+    many = {field.name: field for field in template._meta.many_to_many}
+    there_many = {field.name: field for field in occurrence._meta.many_to_many}
     start = carried(start_of(template))
     shifted = tuple(map(carried, declared.get("shifted", ())))
-    copies = tuple(map(carried, copied))
+    copies = tuple(carried(name) for name in copied if name not in many)
     horizon, ahead = declared.get("horizon"), declared.get("ahead")
     if ahead is None:
         ahead = DEFAULT_AHEAD if horizon is None else 0
@@ -182,6 +186,11 @@ def _read(template: type[models.Model], occurrence: type[models.Model]) -> Layou
         start=start,
         shifted=shifted,
         copied=copies,
+        linked=tuple(
+            Carried(many[name], there_many[there.get(name, name)])
+            for name in copied
+            if name in many
+        ),
         ahead=ahead,
         horizon=horizon,
         watched=_watched(source for source, _ in (start, *shifted, *copies)),

@@ -99,6 +99,9 @@ def _check_field(
     model: type[models.Model], key: str, name: str, kind: type[models.Field[Any, Any]]
 ) -> Iterator[checks.CheckMessage]:
     concrete = [field.name for field in model._meta.concrete_fields]
+    if kind is models.Field and name in (field.name for field in model._meta.many_to_many):
+        yield from _check_link(model, key, name)
+        return
     try:
         field = model._meta.get_field(name)
     except FieldDoesNotExist:
@@ -117,6 +120,22 @@ def _check_field(
             "E104",
             f"names {name!r} in Recurrence.{key}, which is a {type(field).__name__}.",
             f"Name a field that is {expected}.",
+        )
+
+
+def _check_link(model: type[models.Model], key: str, name: str) -> Iterator[checks.CheckMessage]:
+    field: Any = model._meta.get_field(name)
+    problem = ""
+    if not field.remote_field.through._meta.auto_created:
+        problem = "whose links are rows of a model of their own"
+    elif field.related_model is model:
+        problem = "which links its rows with each other"
+    if problem:
+        yield _error(
+            model,
+            "E104",
+            f"names {name!r} in Recurrence.{key}, {problem}.",
+            "Leave it out, and make such links when occurrences_created is sent.",
         )
 
 
@@ -260,7 +279,8 @@ def _check_targets(
     for name in (declared["start"], *declared.get("shifted", ()), *copied):
         field = model._meta.get_field(name)
         wanted = there.get(name, name)
-        other = {each.name: each for each in occurrence._meta.concrete_fields}.get(wanted)
+        fields = [*occurrence._meta.concrete_fields, *occurrence._meta.many_to_many]
+        other = {each.name: each for each in fields}.get(wanted)
         if other is None:
             yield _error(
                 model,
@@ -283,7 +303,8 @@ def _check_targets(
 def _is_same_kind(field: Any, other: Any) -> bool:
     # Texts of any length go into texts; a moment into a day, or a key into another, do not.
     if field.is_relation or other.is_relation:
-        return bool(field.related_model is other.related_model)
+        same = field.related_model is other.related_model
+        return bool(same and field.many_to_many == other.many_to_many)
     days = [isinstance(each, models.DateField) for each in (field, other)]
     moments = [isinstance(each, models.DateTimeField) for each in (field, other)]
     return days[0] == days[1] and moments[0] == moments[1]

@@ -15,7 +15,8 @@ from django.db.models.fields.files import FieldFile
 
 from recurring_jobs.conf import conf
 from recurring_jobs.recurrence.layout import layout_of
-from recurring_jobs.recurrence.options import column, has_field, start_of
+from recurring_jobs.recurrence.links import keep_links, links_of
+from recurring_jobs.recurrence.options import has_field, start_of
 from recurring_jobs.recurrence.window import Series, shifted
 from recurring_jobs.recurrence.zones import zone_named
 from recurring_jobs.rules import Rule
@@ -82,6 +83,8 @@ def build(template: RecurringTemplateMixin, series: Series, occurrence: Occurren
     row.recurrence_timezone = series.zone.key
     if layout.is_one_table:
         row.recurrence_rule = None
+    if layout.linked:
+        keep_links(row, links_of(template))
     return row
 
 
@@ -107,7 +110,7 @@ def snapshot_of(template: RecurringTemplateMixin, series: Series) -> dict[str, A
     Return all that decides which rows are made from *template*, as plain data.
     """
     layout = layout_of(type(template))
-    snapshot = {
+    snapshot: dict[str, Any] = {
         "rule": str(template.recurrence_rule),
         "zone": series.zone.key,
         "start": _stored(series.start).isoformat(),
@@ -115,6 +118,8 @@ def snapshot_of(template: RecurringTemplateMixin, series: Series) -> dict[str, A
             source.name: _plain(template, source) for source, _ in (*layout.shifted, *layout.copied)
         },
     }
+    if layout.linked:
+        snapshot["links"] = links_of(template)
     # Through JSON, so that it equals what comes back from the column.
     plain: dict[str, Any] = json.loads(json.dumps(snapshot, cls=DjangoJSONEncoder))
     return plain
@@ -123,15 +128,20 @@ def snapshot_of(template: RecurringTemplateMixin, series: Series) -> dict[str, A
 def as_it_was(template: RecurringTemplateMixin, snapshot: dict[str, Any]) -> RecurringTemplateMixin:
     """
     Return a copy of *template* with the values it had when *snapshot* was taken.
+
+    A field that takes part since then has the value that a row had without it.
     """
     layout = layout_of(type(template))
     past = copy.copy(template)
     past.recurrence_rule = snapshot["rule"]
     past.recurrence_timezone = snapshot["zone"]
-    values = {layout.start.source.name: snapshot["start"], **snapshot["fields"]}
-    for name, value in values.items():
-        field = column(layout.template, name)
-        setattr(past, field.attname, None if value is None else field.to_python(value))
+    values = {**snapshot["fields"], layout.start.source.name: snapshot["start"]}
+    for source, target in layout.carried:
+        value = values[source.name] if source.name in values else target.get_default()
+        setattr(past, source.attname, None if value is None else source.to_python(value))
+    if layout.linked:
+        nothing: dict[str, list[str]] = {source.name: [] for source, _ in layout.linked}
+        keep_links(past, {**nothing, **snapshot.get("links", {})})
     return past
 
 
@@ -139,14 +149,16 @@ def differs(row: models.Model, expected: models.Model) -> bool:
     """
     Return whether *row*, as it is stored, is other than the generator wrote it.
     """
-    return any(
-        _value(field, row) != _value(field, expected) for field in _compared_fields(type(row))
-    )
+    if any(_value(field, row) != _value(field, expected) for field in _compared_fields(type(row))):
+        return True
+    return bool(layout_of(type(row)).linked) and links_of(row) != links_of(expected)
 
 
 def adopt(row: models.Model, wanted: models.Model) -> list[str]:
     """
     Give *row* the values of *wanted*, and return the names of the fields that changed.
+
+    A many-to-many field has the name it has in the template.
     """
     changed = []
     for field in _compared_fields(type(row)):
@@ -154,6 +166,10 @@ def adopt(row: models.Model, wanted: models.Model) -> list[str]:
         if _value(field, row) != value:
             setattr(row, field.attname, value)
             changed.append(field.name)
+    if layout_of(type(row)).linked:
+        before, links = links_of(row), links_of(wanted)
+        keep_links(row, links)
+        changed += [name for name in links if before.get(name) != links[name]]
     return changed
 
 

@@ -211,172 +211,13 @@ class Migration(migrations.Migration):
                         to=settings.AUTH_USER_MODEL,
                     ),
                 ),
-            ],
-            options={
-                "abstract": False,
-            },
-        ),
-        migrations.CreateModel(
-            name="Holiday",
-            fields=[
                 (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                (
-                    "recurrence_rule",
-                    recurring_jobs.recurrence.fields.RecurrenceRuleField(
-                        blank=True,
-                        help_text="RFC 5545, such as FREQ=WEEKLY;BYDAY=MO,WE. Empty: does not recur.",
-                        null=True,
-                        verbose_name="recurrence rule",
-                    ),
-                ),
-                (
-                    "recurrence_timezone",
-                    models.CharField(
-                        blank=True,
-                        default="",
-                        help_text="Whose clock the rule follows, such as Europe/Paris. Empty: the project's.",
-                        max_length=64,
-                        validators=[recurring_jobs.recurrence.zones.validate_zone],
-                        verbose_name="time zone",
-                    ),
-                ),
-                (
-                    "recurrence_due_at",
-                    recurring_jobs.recurrence.fields.DueAtField(
-                        blank=True,
-                        db_index=True,
-                        editable=False,
-                        null=True,
-                        verbose_name="needs rows at",
-                    ),
-                ),
-                (
-                    "recurrence_cursor",
-                    recurring_jobs.recurrence.fields.CursorField(
-                        blank=True,
-                        editable=False,
-                        max_length=16,
-                        null=True,
-                        verbose_name="made up to",
-                    ),
-                ),
-                (
-                    "recurrence_made_from",
-                    recurring_jobs.recurrence.fields.SnapshotField(
-                        blank=True, editable=False, null=True, verbose_name="made from"
-                    ),
-                ),
-                (
-                    "recurrence_set_aside",
-                    recurring_jobs.recurrence.fields.SetAsideField(
-                        blank=True, default="", editable=False, verbose_name="set aside because"
-                    ),
-                ),
-                (
-                    "recurrence_id",
-                    models.CharField(
-                        blank=True,
-                        editable=False,
-                        help_text="The time the rule named, as written there; kept when the row is moved.",
-                        max_length=16,
-                        null=True,
-                        verbose_name="nominal time",
-                    ),
-                ),
-                ("name", models.CharField(max_length=100)),
-                ("first_on", models.DateField()),
-                ("last_on", models.DateField(blank=True, null=True)),
-                (
-                    "recurrence_parent",
-                    models.ForeignKey(
-                        blank=True,
-                        editable=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="occurrences",
-                        to="host.holiday",
-                        verbose_name="template",
-                    ),
+                    "topics",
+                    models.ManyToManyField(blank=True, related_name="courses", to="host.tag"),
                 ),
             ],
             options={
                 "abstract": False,
-                "constraints": [
-                    models.UniqueConstraint(
-                        fields=("recurrence_parent", "recurrence_id"),
-                        name="host_holiday_occurrence_once",
-                    )
-                ],
-            },
-        ),
-        migrations.CreateModel(
-            name="Lesson",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                (
-                    "recurrence_id",
-                    models.CharField(
-                        blank=True,
-                        editable=False,
-                        help_text="The time the rule named, as written there; kept when the row is moved.",
-                        max_length=16,
-                        null=True,
-                        verbose_name="nominal time",
-                    ),
-                ),
-                (
-                    "recurrence_timezone",
-                    models.CharField(
-                        blank=True,
-                        default="",
-                        editable=False,
-                        max_length=64,
-                        validators=[recurring_jobs.recurrence.zones.validate_zone],
-                        verbose_name="time zone",
-                    ),
-                ),
-                ("title", models.CharField(max_length=200)),
-                ("starts_at", models.DateTimeField()),
-                ("ends_at", models.DateTimeField(blank=True, null=True)),
-                ("attended", models.PositiveIntegerField(default=0)),
-                (
-                    "recurrence_parent",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="occurrences",
-                        to="host.course",
-                    ),
-                ),
-                (
-                    "teacher",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-            ],
-            options={
-                "abstract": False,
-                "constraints": [
-                    models.UniqueConstraint(
-                        fields=("recurrence_parent", "recurrence_id"),
-                        name="host_lesson_occurrence_once",
-                    )
-                ],
             },
         ),
         migrations.CreateModel(
@@ -533,6 +374,174 @@ class Migration(migrations.Migration):
                     models.UniqueConstraint(
                         fields=("recurrence_parent", "recurrence_id"),
                         name="host_invoice_occurrence_once",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Lesson",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "recurrence_id",
+                    models.CharField(
+                        blank=True,
+                        editable=False,
+                        help_text="The time the rule named, as written there; kept when the row is moved.",
+                        max_length=16,
+                        null=True,
+                        verbose_name="nominal time",
+                    ),
+                ),
+                (
+                    "recurrence_timezone",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        editable=False,
+                        max_length=64,
+                        validators=[recurring_jobs.recurrence.zones.validate_zone],
+                        verbose_name="time zone",
+                    ),
+                ),
+                ("title", models.CharField(max_length=200)),
+                ("starts_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField(blank=True, null=True)),
+                ("attended", models.PositiveIntegerField(default=0)),
+                (
+                    "recurrence_parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="occurrences",
+                        to="host.course",
+                    ),
+                ),
+                (
+                    "teacher",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "labels",
+                    models.ManyToManyField(blank=True, related_name="lessons", to="host.tag"),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("recurrence_parent", "recurrence_id"),
+                        name="host_lesson_occurrence_once",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Holiday",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "recurrence_rule",
+                    recurring_jobs.recurrence.fields.RecurrenceRuleField(
+                        blank=True,
+                        help_text="RFC 5545, such as FREQ=WEEKLY;BYDAY=MO,WE. Empty: does not recur.",
+                        null=True,
+                        verbose_name="recurrence rule",
+                    ),
+                ),
+                (
+                    "recurrence_timezone",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        help_text="Whose clock the rule follows, such as Europe/Paris. Empty: the project's.",
+                        max_length=64,
+                        validators=[recurring_jobs.recurrence.zones.validate_zone],
+                        verbose_name="time zone",
+                    ),
+                ),
+                (
+                    "recurrence_due_at",
+                    recurring_jobs.recurrence.fields.DueAtField(
+                        blank=True,
+                        db_index=True,
+                        editable=False,
+                        null=True,
+                        verbose_name="needs rows at",
+                    ),
+                ),
+                (
+                    "recurrence_cursor",
+                    recurring_jobs.recurrence.fields.CursorField(
+                        blank=True,
+                        editable=False,
+                        max_length=16,
+                        null=True,
+                        verbose_name="made up to",
+                    ),
+                ),
+                (
+                    "recurrence_made_from",
+                    recurring_jobs.recurrence.fields.SnapshotField(
+                        blank=True, editable=False, null=True, verbose_name="made from"
+                    ),
+                ),
+                (
+                    "recurrence_set_aside",
+                    recurring_jobs.recurrence.fields.SetAsideField(
+                        blank=True, default="", editable=False, verbose_name="set aside because"
+                    ),
+                ),
+                (
+                    "recurrence_id",
+                    models.CharField(
+                        blank=True,
+                        editable=False,
+                        help_text="The time the rule named, as written there; kept when the row is moved.",
+                        max_length=16,
+                        null=True,
+                        verbose_name="nominal time",
+                    ),
+                ),
+                ("name", models.CharField(max_length=100)),
+                ("first_on", models.DateField()),
+                ("last_on", models.DateField(blank=True, null=True)),
+                (
+                    "recurrence_parent",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="occurrences",
+                        to="host.holiday",
+                        verbose_name="template",
+                    ),
+                ),
+                ("tags", models.ManyToManyField(blank=True, to="host.tag")),
+            ],
+            options={
+                "abstract": False,
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("recurrence_parent", "recurrence_id"),
+                        name="host_holiday_occurrence_once",
                     )
                 ],
             },
