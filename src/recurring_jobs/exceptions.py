@@ -140,6 +140,17 @@ class NothingDeclaredError(RecurringJobsError, RuntimeError):
         )
 
 
+class UnknownScheduleError(RecurringJobsError, LookupError):
+    """A schedule was named that is neither declared nor came from a declaration."""
+
+    def __init__(self, name: str, known: Iterable[str] = ()) -> None:
+        self.name = name
+        super().__init__(
+            f"No periodic task {name!r} is declared, and none came from code."
+            f"{did_you_mean(name, known)}"
+        )
+
+
 class SyncBusyError(RecurringJobsError, TimeoutError):
     """Another process is bringing the schedules in line, and did not finish in time."""
 

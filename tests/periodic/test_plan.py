@@ -336,3 +336,31 @@ def test_whatever_was_applied_leaves_nothing_to_do(steps, prune, force):
 
         assert again.is_settled
         assert not force or not again.differs
+
+
+def test_kept_edit_is_no_difference_until_the_code_changes():
+    """
+    What a person said to keep stays quietly; a newer word of the code is told, not taken.
+    """
+    mine = stored(queue="mine")
+    kept = replace(mine, kept={"queue": NIGHTLY.queue})
+
+    quiet = plan([NIGHTLY], [kept])
+    newer = plan([replace(NIGHTLY, queue="newer")], [kept])
+
+    assert not quiet.differs
+    assert quiet.drift == (Drift("nightly", "queue", "mine", NIGHTLY.queue, is_kept=True),)
+    assert quiet.is_settled
+    assert newer.open_drift == (Drift("nightly", "queue", "mine", "newer"),)
+    assert newer.is_empty
+
+
+def test_kept_edit_is_forgotten_once_both_say_the_same():
+    """
+    When a person goes back to the code's value, the next edit is drift again.
+    """
+    row = replace(stored(), kept={"queue": NIGHTLY.queue})
+
+    [change] = plan([NIGHTLY], [row]).changes
+
+    assert (change.kept, change.is_noted) == ({}, True)

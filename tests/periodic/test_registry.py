@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,9 +11,11 @@ from recurring_jobs import At, Cron, Every, RRule, Solar, periodic_task
 from recurring_jobs.exceptions import InvalidDeclarationsError
 from recurring_jobs.models import Schedule
 from recurring_jobs.periodic.declarations import MISFIRES, Declaration
+from recurring_jobs.periodic.drafts import WRITABLE
 from recurring_jobs.periodic.registry import load_declarations
 
 HOUR = Every(hours=1)
+LATER = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 def problems(app) -> list[str]:
@@ -84,6 +87,8 @@ def test_every_option_is_kept_in_plain_form(celery_app):
         enabled=False,
         one_off=True,
         start_time=datetime(2026, 1, 1, tzinfo=UTC),
+        time_limit=timedelta(minutes=2),
+        soft_time_limit=100,
         misfire="all",
     )("app.clean")
 
@@ -106,6 +111,8 @@ def test_every_option_is_kept_in_plain_form(celery_app):
         enabled=False,
         one_off=True,
         start_time=datetime(2026, 1, 1, tzinfo=UTC),
+        time_limit=120,
+        soft_time_limit=100,
         misfire="all",
     )
 
@@ -227,7 +234,7 @@ def test_all_problems_are_told_at_once(celery_app):
     }
     celery_app.conf.beat_schedule = {
         "ok": {"task": "app.clean", "schedule": 60},
-        "limited": {"task": "app.clean", "schedule": 60, "options": {"time_limit": 5}},
+        "limited": {"task": "app.clean", "schedule": 60, "options": {"countdown": 5}},
     }
 
     with override_settings(RECURRING_JOBS=settings):
@@ -238,8 +245,8 @@ def test_all_problems_are_told_at_once(celery_app):
         f"Periodic task 'no task', {declared}: names no task.",
         f"Periodic task 'two triggers', {declared}: has both a trigger and a schedule.",
         f"Periodic task 'typo', {declared}: 'que' is not a key. Did you mean 'queue'?",
-        "Periodic task 'limited', declared in CELERY_BEAT_SCHEDULE: the option 'time_limit'"
-        " cannot be kept: django-celery-beat has no column for it. Set it on the task instead.",
+        "Periodic task 'limited', declared in CELERY_BEAT_SCHEDULE: the option 'countdown'"
+        " cannot be kept: no column holds it. Set it on the task instead.",
         "Periodic task 'ok' is declared twice, in RECURRING_JOBS['SCHEDULE'] and in"
         " CELERY_BEAT_SCHEDULE. Give one of them another name.",
         "RECURRING_JOBS['OVERRIDES'] names 'okay', which is not declared. Did you mean 'ok'?",
@@ -338,3 +345,106 @@ def test_misfires_are_those_of_the_model():
     The words that a declaration may use are the choices of the stored column.
     """
     assert sorted(MISFIRES) == sorted(Schedule.Misfire.values)
+
+
+def test_decorator_has_a_keyword_for_every_option():
+    """
+    What a declaration may say can be said to the decorator, and nothing else.
+    """
+    keywords = set(inspect.signature(periodic_task).parameters)
+
+    assert keywords == {"trigger", "name", *WRITABLE}
+
+
+def test_h_is_a_number_that_follows_from_the_name(celery_app):
+    """
+    Two schedules with the same H fire at different times, which never change.
+    """
+    for name in ("one", "two"):
+        periodic_task(Cron("H H(1-5) * * *"), name=name)("app.clean")
+
+    one, two = load_declarations(celery_app)
+
+    assert one.trigger == Cron("59 2 * * *", timezone="UTC")
+    assert two.trigger == Cron("21 3 * * *", timezone="UTC")
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        pytest.param(Cron("0 9 * * *"), id="trigger"),
+        pytest.param("0 9 * * *", id="text"),
+        pytest.param(schedules.crontab(minute=0, hour=9), id="Celery's"),
+    ],
+)
+def test_zone_may_stand_beside_the_trigger(celery_app, trigger):
+    """
+    A trigger that names no zone is read in that of the declaration, not in the project's.
+    """
+    periodic_task(trigger, name="one", timezone="Europe/Paris")("app.clean")
+
+    [declaration] = load_declarations(celery_app)
+
+    assert declaration.trigger == Cron("0 9 * * *", timezone="Europe/Paris")
+
+
+def test_zone_that_is_none_is_refused(celery_app):
+    """
+    A misspelt zone is one sentence with the nearest name.
+    """
+    periodic_task(HOUR, name="one", timezone="Europe/Pariss")("app.clean")
+
+    [problem] = problems(celery_app)
+
+    assert "Time zone 'Europe/Pariss' is not known. Did you mean 'Europe/Paris'?" in problem
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        pytest.param(
+            {"expires": 60, "end_time": LATER},
+            "has both expires and end_time: django-celery-beat keeps only one of them."
+            " Leave one out.",
+            id="expires and end",
+        ),
+        pytest.param(
+            {"start_time": LATER, "end_time": LATER},
+            "end_time is not after start_time. Give a later one.",
+            id="end before start",
+        ),
+        pytest.param(
+            {"time_limit": 60, "soft_time_limit": timedelta(minutes=1)},
+            "soft_time_limit is not below time_limit, so it would never be reached.",
+            id="limits",
+        ),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(celery_app, options, sentence):
+    """
+    Two options of which one would silently lose are refused together.
+    """
+    periodic_task(HOUR, name="nightly", **options)("app.clean")
+
+    [problem] = problems(celery_app)
+
+    assert problem.endswith(f": {sentence}")
+
+
+def test_schedule_module_of_an_app_is_read(celery_app, tmp_path, monkeypatch, settings):
+    """
+    The module ``schedule`` of an installed app declares, as its tasks do.
+    """
+    package = tmp_path / "planned_app"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "schedule.py").write_text(
+        "from recurring_jobs import Every, periodic_task\n"
+        "periodic_task(Every(hours=1), name='planned')('app.clean')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with override_settings(INSTALLED_APPS=[*settings.INSTALLED_APPS, "planned_app"]):
+        [declaration] = load_declarations(celery_app)
+
+    assert (declaration.name, declaration.source) == ("planned", "planned_app/schedule.py:2")

@@ -9,7 +9,11 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from django_celery_beat.schedulers import ModelEntry
 
 from recurring_jobs import At, Cron, Every, RRule, Solar, periodic_task
-from recurring_jobs.exceptions import InvalidDeclarationsError, NothingDeclaredError
+from recurring_jobs.exceptions import (
+    InvalidDeclarationsError,
+    NothingDeclaredError,
+    UnknownScheduleError,
+)
 from recurring_jobs.models import Schedule
 from recurring_jobs.periodic import registry
 from recurring_jobs.periodic.beat_tables import trigger_of
@@ -95,6 +99,8 @@ def test_every_column_is_written(celery_app):
                 "enabled": False,
                 "one_off": True,
                 "start_time": TEN,
+                "time_limit": 120,
+                "soft_time_limit": 100,
                 "misfire": "skip",
             }
         },
@@ -111,7 +117,7 @@ def test_every_column_is_written(celery_app):
     assert (row.expire_seconds, row.expires, row.description) == (300, None, "Why.")
     assert (row.enabled, row.one_off, row.start_time) == (False, True, TEN)
     schedule = row.recurring_schedule
-    assert schedule.misfire == "skip"
+    assert (schedule.misfire, schedule.time_limit, schedule.soft_time_limit) == ("skip", 120, 100)
     assert schedule.declared_in.startswith("tests/periodic/test_sync.py:")
     assert schedule.next_fire_at is None
 
@@ -322,3 +328,37 @@ def test_change_marker_is_bumped_once_and_only_for_changes(celery_app):
     assert len(marks) == 1
     assert PeriodicTasks.last_change() == before
     assert CrontabSchedule.objects.count() == 1
+
+
+def test_end_is_kept_where_other_schedulers_look(celery_app):
+    """
+    The end of a schedule stands in django-celery-beat's own column, and can be taken away.
+    """
+    sync(celery_app, {"one": {"end_time": TEN}})
+    assert (task().expires, task().expire_seconds) == (TEN, None)
+
+    sync(celery_app, {"one": {"expires": 60}})
+    assert (task().expires, task().expire_seconds) == (None, 60)
+    assert sync(celery_app, {"one": {"expires": 60}}).is_settled
+
+
+def test_only_the_named_are_touched(celery_app):
+    """
+    With names given, what else changed, came or went waits for another run.
+    """
+    sync(celery_app, {"one": {}, "two": {}, "gone": {}})
+    declared = {"one": {"queue": "q"}, "two": {"queue": "q"}, "new": {}}
+
+    plan = sync(celery_app, declared, only=["one", "gone"])
+
+    assert kinds(plan) == {"one": "update", "gone": "withdraw"}
+    assert (task("one").queue, task("two").queue, task("gone").enabled) == ("q", None, False)
+    assert not PeriodicTask.objects.filter(name="new").exists()
+
+
+def test_unknown_name_is_refused(celery_app):
+    """
+    A misspelt name does not look like a run with nothing to do.
+    """
+    with pytest.raises(UnknownScheduleError, match=r"'onne' is declared.*'one'"):
+        sync(celery_app, {"one": {}}, only=["onne"])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import pickle
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from recurring_jobs import At, Cron, Every, RRule, Solar
 from recurring_jobs.exceptions import InvalidTriggerError, UnknownTimeZoneError
 from recurring_jobs.periodic.beat_tables import trigger_key
+from recurring_jobs.periodic.triggers import trigger_from
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)  # a Monday
 PARIS = "Europe/Paris"
@@ -294,3 +296,73 @@ def test_cron_in_words_says_no_seconds(expression, words):
     A crontab is said in words, to the minute.
     """
     assert Cron(expression, timezone="UTC").describe() == words
+
+
+@pytest.mark.parametrize(
+    ("expression", "low", "high", "step"),
+    [
+        pytest.param("H * * * *", 0, 59, None, id="any"),
+        pytest.param("H(10-20) * * * *", 10, 20, None, id="range"),
+        pytest.param("H/15 * * * *", 0, 14, 15, id="step"),
+        pytest.param("H(30-59)/10 * * * *", 30, 39, 10, id="step in a range"),
+    ],
+)
+@given(name=st.text(max_size=20))
+def test_h_stays_in_its_range_and_is_the_same_for_a_name(expression, low, high, step, name):
+    """
+    H becomes a number that its range allows, and the same one each time.
+    """
+    minute = Cron(expression).spread(name).minute
+
+    first, _, interval = minute.partition("/")
+    assert low <= int(first.partition("-")[0]) <= high
+    assert interval == (str(step) if step else "")
+    assert Cron(expression.lower()).spread(name).minute == minute
+    assert Cron(f"{minute} * * * *").spread(name).minute == minute
+
+
+def test_h_of_the_month_is_in_every_month():
+    """
+    A bare H for the day never picks one that February may lack.
+    """
+    days = {int(Cron("0 0 H * *").spread(str(n)).day_of_month) for n in range(500)}
+
+    assert days == set(range(1, 29))
+
+
+def test_h_has_no_time_before_it_has_a_name():
+    """
+    Asked for its next time without a name, a crontab with H says what is missing.
+    """
+    cron = Cron("H 3 * * *", timezone="UTC")
+
+    assert str(cron) == cron.describe() == "H 3 * * * (UTC)"
+    with pytest.raises(InvalidTriggerError, match="only a schedule's name gives a number"):
+        cron.next_after(datetime(2026, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        Cron("@daily", timezone="Europe/Paris"),
+        Every(minutes=90, anchor=datetime(2026, 1, 1, tzinfo=UTC)),
+        Every(seconds=1.5),
+        RRule("FREQ=DAILY", start="2026-01-05T09:00:00", timezone="UTC"),
+        At(datetime(2030, 1, 1, tzinfo=UTC)),
+        Solar("sunset", 48.85, 2.35),
+    ],
+    ids=str,
+)
+def test_trigger_comes_back_from_its_spec(trigger):
+    """
+    The plain values of a trigger, also through JSON, are enough to make it again.
+    """
+    assert trigger_from(json.loads(json.dumps(trigger.spec()))) == trigger
+
+
+def test_spec_of_no_trigger_is_refused():
+    """
+    Values that no trigger gives are told as such.
+    """
+    with pytest.raises(InvalidTriggerError, match="is not what a trigger says of itself"):
+        trigger_from({"moon": "full"})

@@ -101,7 +101,10 @@ class ScheduleAdmin(ObjectActionsMixin, BoundedMixin, StyledMixin, ModelAdmin):
             gettext_lazy("Last ten fires"),
             {"fields": ("last_fires",), "classes": ("recurring-jobs-whole",)},
         ),
-        (gettext_lazy("Task"), {"fields": ("task", "arguments", "queue")}),
+        (
+            gettext_lazy("Task"),
+            {"fields": ("task", "arguments", "queue", "soft_time_limit", "time_limit")},
+        ),
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -155,6 +155,16 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "kept",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        editable=False,
+                        help_text="Fields in which a person's word stands against the code's of that time.",
+                        verbose_name="kept",
+                    ),
+                ),
+                (
                     "withdrawn_at",
                     models.DateTimeField(
                         blank=True,
@@ -198,6 +208,24 @@ class Migration(migrations.Migration):
                         default="latest",
                         max_length=16,
                         verbose_name="misfire",
+                    ),
+                ),
+                (
+                    "time_limit",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="Seconds after which a run is killed; empty for the task's own.",
+                        null=True,
+                        verbose_name="time limit",
+                    ),
+                ),
+                (
+                    "soft_time_limit",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="Seconds after which a run is asked to end; empty for the task's own.",
+                        null=True,
+                        verbose_name="soft time limit",
                     ),
                 ),
                 (

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import connections
+from django.db.models import DateTimeField, DurationField
 from django_celery_beat.models import PeriodicTask
 
 from recurring_jobs.periodic.beat_tables import bump
+from recurring_jobs.periodic.declarations import SCHEDULE_OPTIONS
 from recurring_jobs.periodic.models import Schedule
 from recurring_jobs.periodic.plan import Change, Kind, Plan
 from recurring_jobs.periodic.trigger_rows import TRIGGER_COLUMNS, find_trigger_rows
-from recurring_jobs.periodic.triggers import Every, RRule
+from recurring_jobs.periodic.triggers import Every, RRule, trigger_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from recurring_jobs.periodic.declarations import Declaration
     from recurring_jobs.periodic.triggers import Trigger
 
 _BATCH_SIZE = 500
@@ -44,59 +45,66 @@ _TASK_COLUMNS = (
 _SCHEDULE_COLUMNS = (
     "declared_in",
     "applied",
+    "kept",
     "withdrawn_at",
     "rule",
     "rule_start",
     "rule_timezone",
     "anchored_at",
-    "misfire",
     "trigger_key",
     "next_fire_at",
     "set_aside_reason",
+    *SCHEDULE_OPTIONS,
 )
+#: What is written where only our memory of a row differs.
+_MEMORY_COLUMNS = ("declared_in", "applied", "kept", "withdrawn_at")
 #: Fields after whose change the next fire is computed anew, from now.
-_TIMING = {"trigger", "start_time", "enabled"}
+_TIMING = {"trigger", "start_time", "end_time", "enabled"}
 
 
-def apply_plan(
-    plan: Plan, declared: Mapping[str, Declaration], *, now: datetime, using: str
-) -> None:
+def apply_plan(plan: Plan, *, now: datetime, using: str) -> None:
     """
-    Write *plan*, made for *declared*. Call it inside a transaction.
+    Write *plan*. Call it inside a transaction.
 
     Bumps the change marker once, if a schedule changed.
     """
     if not plan.is_empty:
         bump(using)  # first, as PeriodicTask.save() does: rows are locked in one order by all
-    _create(plan.of(Kind.CREATE), declared, now, using)
+    _create(plan.of(Kind.CREATE), now, using)
     _prune(plan.of(Kind.PRUNE), using)
     kept = [change for change in plan.of(Kind.KEEP) if change.is_noted]
     changed = plan.of(Kind.UPDATE, Kind.ADOPT, Kind.REVIVE, Kind.WITHDRAW)
-    _update(changed, kept, declared, now, using)
+    _update(changed, kept, now, using)
 
 
-def _create(
-    changes: list[Change], declared: Mapping[str, Declaration], now: datetime, using: str
-) -> None:
+def _create(changes: list[Change], now: datetime, using: str) -> None:
     if not changes:
         return
-    new = [declared[change.name] for change in changes]
-    rows = find_trigger_rows([declaration.trigger for declaration in new], using=using)
+    triggers = _new_triggers(changes)
+    rows = find_trigger_rows(triggers.values(), using=using)
     tasks = []
-    for declaration in new:
-        task = PeriodicTask(name=declaration.name, date_changed=now)
-        for field, value in declaration.values().items():
-            _set_task_field(task, field, value)
-        _set_trigger(task, rows[declaration.trigger])
+    for change in changes:
+        task = PeriodicTask(name=change.name)
+        _set_task(task, change, rows, triggers, now)
         tasks.append(task)
     PeriodicTask.objects.using(using).bulk_create(tasks, batch_size=_BATCH_SIZE)
-    ids = _ids([declaration.name for declaration in new], using)
+    ids = _ids([change.name for change in changes], using)
     schedules = []
     for change in changes:
         schedule = Schedule(periodic_task_id=ids[change.name])
-        _set_schedule(schedule, change, declared.get(change.name), now)
+        _set_schedule(schedule, change, triggers, now)
         schedules.append(schedule)
     Schedule.objects.using(using).bulk_create(schedules, batch_size=_BATCH_SIZE)
+
+
+def _new_triggers(changes: list[Change]) -> dict[str, Trigger]:
+    """Return the trigger that each of *changes* sets, by the schedule's name."""
+    return {
+        change.name: trigger_from(each.new)
+        for change in changes
+        for each in change.fields
+        if each.field == "trigger"
+    }
 
 
 def _prune(changes: list[Change], using: str) -> None:
@@ -106,31 +114,22 @@ def _prune(changes: list[Change], using: str) -> None:
         rows.filter(recurring_schedule__declared_in__gt="").delete()
 
 
-def _update(
-    changes: list[Change],
-    noted: list[Change],
-    declared: Mapping[str, Declaration],
-    now: datetime,
-    using: str,
-) -> None:
+def _update(changes: list[Change], noted: list[Change], now: datetime, using: str) -> None:
     """Write *changes*, and for *noted* only what we remember."""
     _add_schedules([change.name for change in changes if change.kind is Kind.ADOPT], using)
     stored = _locked_schedules([change.name for change in [*changes, *noted]], using)
-    moved = [
-        declared[change.name].trigger
-        for change in changes
-        if change.name in declared and any(each.field == "trigger" for each in change.fields)
-    ]
-    rows = find_trigger_rows(moved, using=using)
+    triggers = _new_triggers(changes)
+    rows = find_trigger_rows(triggers.values(), using=using)
     for change in [*changes, *noted]:
-        schedule, declaration = stored[change.name], declared.get(change.name)
-        _set_task(schedule.periodic_task, change, rows, declaration, now)
-        _set_schedule(schedule, change, declaration, now)
+        schedule = stored[change.name]
+        _set_task(schedule.periodic_task, change, rows, triggers, now)
+        _set_schedule(schedule, change, triggers, now)
     tasks = [stored[change.name].periodic_task for change in changes if change.fields]
     PeriodicTask.objects.using(using).bulk_update(tasks, _TASK_COLUMNS, batch_size=100)
-    Schedule.objects.using(using).bulk_update(
-        list(stored.values()), _SCHEDULE_COLUMNS, batch_size=100
-    )
+    both = [stored[change.name] for change in changes]
+    Schedule.objects.using(using).bulk_update(both, _SCHEDULE_COLUMNS, batch_size=100)
+    ours = [stored[change.name] for change in noted]
+    Schedule.objects.using(using).bulk_update(ours, _MEMORY_COLUMNS, batch_size=_BATCH_SIZE)
 
 
 def _add_schedules(names: list[str], using: str) -> None:
@@ -164,27 +163,30 @@ def _set_task(
     task: PeriodicTask,
     change: Change,
     rows: Mapping[Trigger, tuple[str, int]],
-    declaration: Declaration | None,
+    triggers: Mapping[str, Trigger],
     now: datetime,
 ) -> None:
     task.date_changed = now
     for each in change.fields:
-        _set_task_field(task, each.field, each.new)
-        if each.field == "trigger" and declaration is not None:
-            _set_trigger(task, rows[declaration.trigger])
+        if each.field == "trigger":
+            _set_trigger(task, rows[triggers[change.name]])
+        elif each.field not in SCHEDULE_OPTIONS:
+            _set_task_field(task, each.field, each.new)
 
 
 def _set_task_field(task: PeriodicTask, field: str, value: Any) -> None:
-    if field in {"trigger", "misfire"}:
-        return
     if field in {"args", "kwargs", "headers"}:
         setattr(task, field, json.dumps(value))
     elif field == "expires":
         task.expire_seconds = value
         if value is not None:
             task.expires = None  # django-celery-beat refuses a row that has both
+    elif field == "end_time":
+        task.expires = _instant(value)
+        if value is not None:
+            task.expire_seconds = None
     elif field == "start_time":
-        task.start_time = None if value is None else datetime.fromisoformat(value)
+        task.start_time = _instant(value)
     else:
         setattr(task, field, value)
     if field == "enabled" and not value:
@@ -198,21 +200,37 @@ def _set_trigger(task: PeriodicTask, row: tuple[str, int]) -> None:
 
 
 def _set_schedule(
-    schedule: Schedule, change: Change, declaration: Declaration | None, now: datetime
+    schedule: Schedule, change: Change, triggers: Mapping[str, Trigger], now: datetime
 ) -> None:
-    fields = {each.field for each in change.fields}
+    fields = {each.field: each.new for each in change.fields}
     schedule.declared_in = change.declared_in[-255:]
     schedule.applied = dict(change.applied or {})
+    schedule.kept = dict(change.kept)
     schedule.withdrawn_at = now if change.kind is Kind.WITHDRAW else None
-    if fields & _TIMING:
+    if fields.keys() & _TIMING:
         schedule.next_fire_at, schedule.trigger_key = None, ""
         schedule.set_aside_reason = ""
-    if declaration is not None and "misfire" in fields:
-        schedule.misfire = declaration.misfire
-    if declaration is not None and "trigger" in fields:
-        trigger = declaration.trigger
+    for name in SCHEDULE_OPTIONS:
+        if name in fields:
+            setattr(schedule, name, _as_column(name, fields[name]))
+    if "trigger" in fields:
+        trigger = triggers[change.name]
         rule = trigger if isinstance(trigger, RRule) else None
         schedule.rule = rule.text if rule else ""
         schedule.rule_start = rule.start if rule else ""
         schedule.rule_timezone = (rule.timezone if rule else None) or ""
         schedule.anchored_at = trigger.anchor if isinstance(trigger, Every) else None
+
+
+def _as_column(name: str, value: Any) -> Any:
+    """Return the JSON value of an option as the column of our Schedule holds it."""
+    column = Schedule._meta.get_field(name)
+    if isinstance(column, DateTimeField):
+        return _instant(value)
+    if isinstance(column, DurationField) and value is not None:
+        return timedelta(seconds=value)
+    return value
+
+
+def _instant(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value)

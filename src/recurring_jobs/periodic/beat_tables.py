@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
@@ -17,6 +17,8 @@ from recurring_jobs.exceptions import (
     RecurringJobsError,
     UnknownTimeZoneError,
 )
+from recurring_jobs.periodic.declarations import DEFAULTS, SCHEDULE_OPTIONS
+from recurring_jobs.periodic.options import as_json
 from recurring_jobs.periodic.plan import Stored
 from recurring_jobs.periodic.triggers import At, Cron, Every, RRule, Solar, Trigger
 
@@ -98,7 +100,47 @@ def read_stored(names: Iterable[str], *, now: datetime, using: str) -> dict[str,
     missing = sorted(set(names) - {task.name for task in tasks})
     for at in range(0, len(missing), _BATCH_SIZE):
         tasks += loaded_tasks(using).filter(name__in=missing[at : at + _BATCH_SIZE])
-    return {task.name: _stored(task, now) for task in tasks}
+    return {task.name: stored_of(task, now=now) for task in tasks}
+
+
+def stored_of(task: PeriodicTask, *, now: datetime) -> Stored:
+    """Return *task*, with its trigger rows and schedule, as a plan compares it."""
+    schedule: Schedule | None = getattr(task, "recurring_schedule", None)
+    try:
+        trigger = trigger_of(task)
+        spec, is_over = trigger.spec(), task.one_off or trigger.is_over(now)
+    except RecurringJobsError as error:
+        spec, is_over = {"unreadable": str(error)}, False
+    values = {
+        "task": task.task,
+        "trigger": spec,
+        "args": _from_text(task.args, []),
+        "kwargs": _from_text(task.kwargs, {}),
+        "queue": task.queue or None,
+        "exchange": task.exchange or None,
+        "routing_key": task.routing_key or None,
+        "priority": task.priority,
+        "headers": _from_text(task.headers, {}),
+        "expires": task.expire_seconds,
+        "description": task.description,
+        "enabled": task.enabled,
+        "one_off": task.one_off,
+        "start_time": as_json(task.start_time),
+        "end_time": as_json(task.expires),
+        **{
+            name: as_json(DEFAULTS[name] if schedule is None else getattr(schedule, name))
+            for name in SCHEDULE_OPTIONS
+        },
+    }
+    return Stored(
+        name=task.name,
+        values=values,
+        applied={} if schedule is None else schedule.applied,
+        kept={} if schedule is None else schedule.kept,
+        declared_in="" if schedule is None else schedule.declared_in,
+        is_withdrawn=schedule is not None and schedule.withdrawn_at is not None,
+        is_over=bool(is_over and not task.enabled and task.total_run_count),
+    )
 
 
 def _every(row: IntervalSchedule, schedule: Schedule | None) -> Every:
@@ -125,41 +167,6 @@ def _cron(task: PeriodicTask) -> Cron:
         month_of_year=row.month_of_year,
         day_of_week=row.day_of_week,
         timezone=zone,
-    )
-
-
-def _stored(task: PeriodicTask, now: datetime) -> Stored:
-    schedule: Schedule | None = getattr(task, "recurring_schedule", None)
-    try:
-        trigger = trigger_of(task)
-        spec, is_over = trigger.spec(), task.one_off or trigger.is_over(now)
-    except RecurringJobsError as error:
-        spec, is_over = {"unreadable": str(error)}, False
-    start_time = task.start_time
-    values = {
-        "task": task.task,
-        "trigger": spec,
-        "args": _from_text(task.args, []),
-        "kwargs": _from_text(task.kwargs, {}),
-        "queue": task.queue or None,
-        "exchange": task.exchange or None,
-        "routing_key": task.routing_key or None,
-        "priority": task.priority,
-        "headers": _from_text(task.headers, {}),
-        "expires": task.expire_seconds,
-        "description": task.description,
-        "enabled": task.enabled,
-        "one_off": task.one_off,
-        "start_time": None if start_time is None else start_time.astimezone(UTC).isoformat(),
-        "misfire": "latest" if schedule is None else schedule.misfire,
-    }
-    return Stored(
-        name=task.name,
-        values=values,
-        applied={} if schedule is None else schedule.applied,
-        declared_in="" if schedule is None else schedule.declared_in,
-        is_withdrawn=schedule is not None and schedule.withdrawn_at is not None,
-        is_over=bool(is_over and not task.enabled and task.total_run_count),
     )
 
 

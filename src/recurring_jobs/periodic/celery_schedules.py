@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 _CRONTAB_FIELDS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
 
 
-def as_trigger(value: object, *, app: Celery) -> Trigger:
+def as_trigger(value: object, *, app: Celery, timezone: str | None = None) -> Trigger:
     """
     Return *value* as a trigger.
 
     Taken are triggers, a crontab as text, a timedelta, a number of seconds, and what
     ``CELERY_BEAT_SCHEDULE`` may hold: Celery's ``crontab``, ``schedule`` and ``solar``,
-    django-celery-beat's ``clocked``. A crontab object is read in its own zone, or in that
-    of *app*, as Celery does. Raise InvalidTriggerError for anything else.
+    django-celery-beat's ``clocked``. A crontab object is read in its own zone, else in
+    *timezone*, else in that of *app*, as Celery does. Raise InvalidTriggerError for
+    anything else.
     """
     if isinstance(value, Trigger):
         return value
@@ -34,14 +35,14 @@ def as_trigger(value: object, *, app: Celery) -> Trigger:
         return Every(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return Every(seconds=value)
-    return _from_celery(value, app)
+    return _from_celery(value, timezone or str(app.timezone))
 
 
-def _from_celery(value: object, app: Celery) -> Trigger:
+def _from_celery(value: object, timezone: str) -> Trigger:
     read: Any = value  # celery-types knows few of the attributes
     if isinstance(value, crontab):
         fields = {name: getattr(read, f"_orig_{name}") for name in _CRONTAB_FIELDS}
-        return Cron(**fields, timezone=str(vars(read).get("tz") or app.timezone))
+        return Cron(**fields, timezone=str(vars(read).get("tz") or timezone))
     if isinstance(value, schedule):
         return Every(read.run_every)
     if isinstance(value, solar):

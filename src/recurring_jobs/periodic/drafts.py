@@ -19,8 +19,13 @@ if TYPE_CHECKING:
 
 #: Keys that an entry of CELERY_BEAT_SCHEDULE has, beside its options.
 _ENTRY_KEYS = ("task", "schedule", "args", "kwargs", "options", "relative")
-#: Options of ``apply_async`` that django-celery-beat has a column for.
-_BEAT_OPTIONS = ("queue", "exchange", "routing_key", "priority", "headers", "expires")
+#: Options of ``apply_async`` that can be kept.
+_BEAT_OPTIONS = (
+    *("queue", "exchange", "routing_key", "priority", "headers", "expires"),
+    *("time_limit", "soft_time_limit"),
+)
+#: What may be written beside the trigger: the options, and the zone of a trigger without one.
+WRITABLE = (*OPTIONS, "timezone")
 
 
 @dataclass(frozen=True)
@@ -72,12 +77,12 @@ def _from_entry(
 def _read_entry(name: str, entry: object, source: str, keys: tuple[str, ...]) -> Draft:
     if not isinstance(entry, Mapping):
         raise InvalidDeclarationError(name, source, f"is {entry!r}. Give a dict.")
-    allowed = (*keys, *OPTIONS) if "trigger" in keys else keys
+    allowed = (*keys, *WRITABLE) if "trigger" in keys else keys
     for key in entry:
         if key not in allowed:
             problem = f"{key!r} is not a key.{did_you_mean(str(key), allowed)}"
             raise InvalidDeclarationError(name, source, problem)
-    options = {key: entry[key] for key in OPTIONS if key in entry}
+    options = {key: entry[key] for key in WRITABLE if key in entry}
     options.update(_beat_options(name, source, entry.get("options") or {}))
     if not entry.get("task"):
         raise InvalidDeclarationError(name, source, "names no task.")
@@ -101,7 +106,7 @@ def _beat_options(name: str, source: str, options: Mapping[str, Any]) -> dict[st
             raise InvalidDeclarationError(
                 name,
                 source,
-                f"the option {key!r} cannot be kept: django-celery-beat has no column for it."
+                f"the option {key!r} cannot be kept: no column holds it."
                 " Set it on the task instead.",
             )
     return read

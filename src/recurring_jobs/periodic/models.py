@@ -41,6 +41,13 @@ class Schedule(models.Model):
         blank=True,
         help_text=_("What was last applied from code, field by field."),
     )
+    kept = models.JSONField(
+        _("kept"),
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text=_("Fields in which a person's word stands against the code's of that time."),
+    )
     withdrawn_at = models.DateTimeField(
         _("withdrawn at"),
         null=True,
@@ -63,6 +70,18 @@ class Schedule(models.Model):
     )
     misfire = models.CharField(
         _("misfire"), max_length=16, choices=Misfire.choices, default=Misfire.LATEST
+    )
+    time_limit = models.PositiveIntegerField(
+        _("time limit"),
+        null=True,
+        blank=True,
+        help_text=_("Seconds after which a run is killed; empty for the task's own."),
+    )
+    soft_time_limit = models.PositiveIntegerField(
+        _("soft time limit"),
+        null=True,
+        blank=True,
+        help_text=_("Seconds after which a run is asked to end; empty for the task's own."),
     )
     trigger_key = models.CharField(
         _("trigger key"),

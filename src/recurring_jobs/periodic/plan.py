@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from recurring_jobs.exceptions import NothingDeclaredError
+from recurring_jobs.exceptions import NothingDeclaredError, UnknownScheduleError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from recurring_jobs.periodic.declarations import Declaration
@@ -42,6 +42,8 @@ class Stored:
     is_withdrawn: bool = False
     #: Disabled because it had fired for the last time, not because a person paused it.
     is_over: bool = False
+    #: Fields in which a person keeps another value: the declared one of that time.
+    kept: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Change:
     fields: tuple[FieldChange, ...] = ()
     applied: Mapping[str, Any] | None = None
     declared_in: str = ""
+    #: What is to be remembered as kept by a person.
+    kept: Mapping[str, Any] = field(default_factory=dict)
     #: Whether only our own memory of the row is written, or nothing at all.
     is_noted: bool = False
 
@@ -76,6 +80,8 @@ class Drift:
     field: str
     stored: Any
     declared: Any
+    #: Whether a person said that it stays, against this word of the code.
+    is_kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,8 +120,13 @@ class Plan:
 
     @property
     def differs(self) -> bool:
-        """Whether the tables say anything else than the code, for whatever reason."""
-        return not self.is_empty or bool(self.drift) or bool(self.conflicts)
+        """Whether the tables say anything else than the code, but for what a person keeps."""
+        return not self.is_empty or bool(self.open_drift) or bool(self.conflicts)
+
+    @property
+    def open_drift(self) -> tuple[Drift, ...]:
+        """The drift about which nobody has decided yet."""
+        return tuple(drift for drift in self.drift if not drift.is_kept)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -129,7 +140,7 @@ class Plan:
     def counts(self) -> dict[str, int]:
         """Return how many changes there are of each kind, and how much drift and conflict."""
         found = Counter(change.kind.value for change in self.changes)
-        drifted = {drift.name for drift in self.drift}
+        drifted = {drift.name for drift in self.open_drift}
         return {
             **{kind.value: found[kind.value] for kind in Kind},
             "drift": len(drifted),
@@ -145,6 +156,7 @@ def make_plan(
     prune: bool = False,
     adopt: bool = False,
     force: bool = False,
+    only: Collection[str] | None = None,
 ) -> Plan:
     """
     Return what brings *stored* in line with *declared*.
@@ -152,14 +164,21 @@ def make_plan(
     Each field is merged three ways with what was last applied: a change in code is taken,
     an operator's change stays and is reported as drift, unless *force* puts the code's word
     back. What is no longer declared is disabled, or deleted with *prune*. A row that a
-    person made under a declared name is a conflict, or taken over with *adopt*. Raise
-    NothingDeclaredError rather than disable or delete everything.
+    person made under a declared name is a conflict, or taken over with *adopt*. With *only*,
+    schedules of other names are left as they are. Raise NothingDeclaredError rather than
+    disable or delete everything, and UnknownScheduleError for a name in *only* that is
+    neither declared nor came from code.
     """
     by_name = {declaration.name: declaration for declaration in declared}
     gone = [row for name, row in stored.items() if row.declared_in and name not in by_name]
+    if only is not None:
+        _check_names(only, [*by_name, *(row.name for row in gone)])
+        gone = [row for row in gone if row.name in only]
     standing = [row for row in gone if prune or not row.is_withdrawn]
     if standing and not by_name:
         raise NothingDeclaredError(len(standing))
+    if only is not None:
+        by_name = {name: each for name, each in by_name.items() if name in only}
     changes: list[Change] = [_leave(row, prune=prune) for row in standing]
     drift: list[Drift] = []
     conflicts: list[Conflict] = []
@@ -181,6 +200,12 @@ def make_plan(
     )
 
 
+def _check_names(only: Collection[str], known: Collection[str]) -> None:
+    for name in only:
+        if name not in known:
+            raise UnknownScheduleError(name, known)
+
+
 def _ended(
     declared: Mapping[str, Declaration], stored: Mapping[str, Stored], now: datetime
 ) -> Iterator[str]:
@@ -194,7 +219,13 @@ def _leave(row: Stored, *, prune: bool) -> Change:
     if prune:
         return Change(Kind.PRUNE, row.name)
     if not row.values["enabled"]:
-        return Change(Kind.WITHDRAW, row.name, applied=row.applied, declared_in=row.declared_in)
+        return Change(
+            Kind.WITHDRAW,
+            row.name,
+            applied=row.applied,
+            declared_in=row.declared_in,
+            kept=row.kept,
+        )
     # Remembered as ours, so that its return enables it again and a person's pause does not.
     return Change(
         Kind.WITHDRAW,
@@ -202,6 +233,7 @@ def _leave(row: Stored, *, prune: bool) -> Change:
         (FieldChange("enabled", old=True, new=False),),
         {**row.applied, "enabled": False},
         row.declared_in,
+        row.kept,
     )
 
 
@@ -212,26 +244,39 @@ def _create(declaration: Declaration) -> Change:
 
 
 def _merge(declaration: Declaration, row: Stored, *, force: bool) -> tuple[Change, list[Drift]]:
-    ours, theirs = declaration.values(), row.values
-    # A row that is taken over keeps its pause: it may have been paused for a reason.
-    base = row.applied if row.declared_in else {"enabled": ours["enabled"]}
+    ours, base = declaration.values(), _base(declaration, row)
     changed: list[FieldChange] = []
     drifted: list[Drift] = []
-    for field, new in ours.items():
-        old = theirs[field]
-        if old == new or (field == "enabled" and row.is_over):
+    for name, new in ours.items():
+        old = row.values[name]
+        if old == new or (name == "enabled" and row.is_over):
             continue
-        is_edit = field in base and old != base[field] and not _is_unreadable(old)
-        if is_edit and base[field] == new and not force:
-            drifted.append(Drift(row.name, field, old, new))
+        is_edit = name in base and old != base[name] and not _is_unreadable(old)
+        if is_edit and not force and (base[name] == new or name in row.kept):
+            is_kept = name in row.kept and row.kept[name] == new
+            drifted.append(Drift(row.name, name, old, new, is_kept))
         else:
-            changed.append(FieldChange(field, old, new, replaces_edit=is_edit))
+            changed.append(FieldChange(name, old, new, replaces_edit=is_edit))
     if row.is_over and ours["enabled"] and any(each.field == "trigger" for each in changed):
         changed.append(FieldChange("enabled", old=False, new=True))
+    # What a person keeps is remembered for as long as it differs.
+    kept = {each.field: row.kept[each.field] for each in drifted if each.field in row.kept}
     kind = _kind(row, changed)
-    is_noted = kind is Kind.KEEP and (ours != row.applied or declaration.source != row.declared_in)
-    change = Change(kind, row.name, tuple(changed), ours, declaration.source, is_noted)
+    is_noted = kind is Kind.KEEP and (
+        ours != row.applied or declaration.source != row.declared_in or kept != row.kept
+    )
+    change = Change(
+        kind, row.name, tuple(changed), ours, declaration.source, kept=kept, is_noted=is_noted
+    )
     return change, drifted
+
+
+def _base(declaration: Declaration, row: Stored) -> Mapping[str, Any]:
+    """Return what was last applied: what differs from it is a person's word."""
+    if row.declared_in:
+        return row.applied
+    # A row that is taken over keeps its pause: it may have been paused for a reason.
+    return {"enabled": declaration.enabled}
 
 
 def _kind(row: Stored, changed: list[FieldChange]) -> Kind:

@@ -40,6 +40,9 @@ def _options(fire: Fire, task: Any) -> dict[str, Any]:
     expires = task.expires or task.expire_seconds
     if expires:
         options["expires"] = expires
+    schedule = task.recurring_schedule
+    limits = {"time_limit": schedule.time_limit, "soft_time_limit": schedule.soft_time_limit}
+    options.update({name: limit for name, limit in limits.items() if limit is not None})
     options["task_id"] = fire.task_id
     options["headers"] = {
         **json.loads(task.headers or "{}"),

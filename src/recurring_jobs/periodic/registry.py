@@ -1,4 +1,4 @@
-"""Where periodic tasks are declared: on the task, in RECURRING_JOBS, in CELERY_BEAT_SCHEDULE."""
+"""Where periodic tasks are declared: on the task, in schedule.py, in settings."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
+from django.utils.module_loading import autodiscover_modules
 
 from recurring_jobs.conf import conf
 from recurring_jobs.exceptions import (
@@ -21,8 +22,8 @@ from recurring_jobs.exceptions import (
     SettingError,
     did_you_mean,
 )
-from recurring_jobs.periodic.declarations import OPTIONS, Declaration, declare
-from recurring_jobs.periodic.drafts import Draft, beat_drafts, settings_drafts
+from recurring_jobs.periodic.declarations import Declaration, declare
+from recurring_jobs.periodic.drafts import WRITABLE, Draft, beat_drafts, settings_drafts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -55,7 +56,11 @@ def periodic_task(  # noqa: PLR0913  the options of a schedule, each by keyword
     description: str = "",
     enabled: bool = True,
     one_off: bool = False,
+    timezone: str | None = None,
     start_time: datetime | None = None,
+    end_time: datetime | None = None,
+    time_limit: float | timedelta | None = None,
+    soft_time_limit: float | timedelta | None = None,
     misfire: str = "latest",
 ) -> Callable[[_Task], _Task]:
     """
@@ -63,7 +68,9 @@ def periodic_task(  # noqa: PLR0913  the options of a schedule, each by keyword
 
     Stands above or below ``@shared_task``, or takes the name of a task:
     ``periodic_task(Every(hours=1))("app.tasks.clean")``. *name* defaults to the task's.
-    *expires* (seconds or timedelta): a run that has not begun by then is dropped.
+    *timezone* is that of a trigger that names none. It first fires at *start_time* and no
+    more from *end_time* on. *expires* (seconds or timedelta): a run that has not begun by
+    then is dropped. *time_limit* and *soft_time_limit* are those of its runs.
     *misfire*: what becomes of fires missed while no beat ran: ``latest``, ``earliest``,
     ``all`` or ``skip``. What cannot be is refused by ``setup_periodic_tasks``, and
     nothing is stored then.
@@ -72,7 +79,7 @@ def periodic_task(  # noqa: PLR0913  the options of a schedule, each by keyword
     source = _caller()
 
     def remember(target: _Task) -> _Task:
-        options = {key: given[key] for key in OPTIONS}
+        options = {key: given[key] for key in WRITABLE}
         _drafts.append(Draft(source, name, target, trigger, options))
         return target
 
@@ -83,7 +90,8 @@ def load_declarations(app: Celery | None = None) -> list[Declaration]:
     """
     Return every declaration of the project, by name, with overrides applied and checked.
 
-    Loads the task modules of *app* (by default the current Celery app). Raise
+    Loads the task modules of *app* (by default the current Celery app), and the module
+    ``schedule`` of each installed app that has one. Raise
     InvalidDeclarationsError with all that is wrong.
     """
     declarations, problems = collect_declarations(app)
@@ -143,6 +151,7 @@ def _loaded_app(app: Celery | None) -> Celery:
     app = current_app if app is None else app
     with _without_system_checks():
         app.loader.import_default_modules()
+        autodiscover_modules("schedule")
     app.finalize()
     return app
 
@@ -183,14 +192,14 @@ def _task_name(target: object, names: Mapping[int, str]) -> str:
 def _overridden(drafts: Mapping[str, Draft], problems: list[RecurringJobsError]) -> list[Draft]:
     overrides = conf.overrides
     for name, values in overrides.items():
-        unknown = [key for key in values if key not in (*OPTIONS, "trigger", "schedule")]
+        unknown = [key for key in values if key not in (*WRITABLE, "trigger", "schedule")]
         if name != "*" and name not in drafts:
             near = did_you_mean(name, drafts)
             problems.append(
                 SettingError("OVERRIDES", f"names {name!r}, which is not declared.{near}")
             )
         for key in unknown:
-            near = did_you_mean(str(key), (*OPTIONS, "trigger"))
+            near = did_you_mean(str(key), (*WRITABLE, "trigger"))
             problems.append(
                 SettingError("OVERRIDES", f"has {key!r} for {name!r}, not an option.{near}")
             )
@@ -202,12 +211,13 @@ def _overridden(drafts: Mapping[str, Draft], problems: list[RecurringJobsError])
 
 def _override(draft: Draft, values: Mapping[str, Any]) -> Draft:
     trigger = values.get("trigger", values.get("schedule", draft.trigger))
-    options = {key: value for key, value in values.items() if key in OPTIONS}
+    options = {key: value for key, value in values.items() if key in WRITABLE}
     return replace(draft, trigger=trigger, options={**draft.options, **options})
 
 
 def _checked(draft: Draft, app: Celery) -> Declaration:
     from recurring_jobs.periodic.celery_schedules import as_trigger
+    from recurring_jobs.periodic.triggers import check_timezone
 
     name, source = str(draft.name), draft.source
     if draft.target not in app.tasks:
@@ -215,12 +225,15 @@ def _checked(draft: Draft, app: Celery) -> Declaration:
         raise InvalidDeclarationError(
             name, source, f"the task {draft.target!r} is not registered.{near}"
         )
+    options = dict(draft.options)
+    given = options.pop("timezone", None)
+    zone = None if given is None else str(given)
     try:
-        trigger = as_trigger(draft.trigger, app=app)
-        trigger = trigger.in_timezone(_timezone(app))
+        trigger = as_trigger(draft.trigger, app=app, timezone=check_timezone(zone))
+        trigger = trigger.in_timezone(zone or _timezone(app))
     except RecurringJobsError as error:
         raise InvalidDeclarationError(name, source, str(error)) from None
-    declaration = declare(name, draft.target, trigger, source=source, options=draft.options)
+    declaration = declare(name, draft.target, trigger, source=source, options=options)
     queue = declaration.queue
     if queue and not app.conf.task_create_missing_queues and queue not in app.amqp.queues:
         near = did_you_mean(queue, app.amqp.queues)

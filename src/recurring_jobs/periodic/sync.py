@@ -18,12 +18,10 @@ from recurring_jobs.periodic.plan import Plan, make_plan
 from recurring_jobs.periodic.registry import load_declarations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator
     from datetime import datetime
 
     from celery import Celery
-
-    from recurring_jobs.periodic.declarations import Declaration
 
 #: How long one deploy waits for another, in seconds.
 _PATIENCE = 60
@@ -41,14 +39,16 @@ def sync_schedules(
     prune: bool = False,
     adopt: bool = False,
     force: bool = False,
+    only: Collection[str] | None = None,
 ) -> Plan:
     """
     Bring the stored schedules in line with the declarations, and return the plan.
 
     The plan is applied as a whole or not at all; with *dry_run* it is only made. Any
     number of processes may do this at once: one applies, the others find nothing left.
-    *prune*, *adopt* and *force* are those of ``make_plan``. Raise InvalidDeclarationsError
-    or NothingDeclaredError before anything is written.
+    *prune*, *adopt*, *force* and *only* are those of ``make_plan``. Raise
+    InvalidDeclarationsError, NothingDeclaredError, UnknownScheduleError or SyncBusyError
+    before anything is written.
     """
     declared = load_declarations(app)
     using = using or router.db_for_write(Schedule)
@@ -56,19 +56,17 @@ def sync_schedules(
 
     def plan() -> Plan:
         stored = read_stored([each.name for each in declared], now=now, using=using)
-        return make_plan(declared, stored, now=now, prune=prune, adopt=adopt, force=force)
+        return make_plan(
+            declared, stored, now=now, prune=prune, adopt=adopt, force=force, only=only
+        )
 
     made = plan()
     if dry_run or made.is_settled:
         return made
     with _alone(using):
         made = plan()  # another process may have applied it while this one waited
-        apply_plan(made, _by_name(declared), now=now, using=using)
+        apply_plan(made, now=now, using=using)
     return made
-
-
-def _by_name(declared: Sequence[Declaration]) -> dict[str, Declaration]:
-    return {each.name: each for each in declared}
 
 
 @contextmanager

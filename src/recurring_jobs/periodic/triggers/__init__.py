@@ -8,5 +8,6 @@ from recurring_jobs.periodic.triggers.cron import Cron
 from recurring_jobs.periodic.triggers.every import Every
 from recurring_jobs.periodic.triggers.rrule import RRule
 from recurring_jobs.periodic.triggers.solar import Solar
+from recurring_jobs.periodic.triggers.specs import trigger_from
 
-__all__ = ["At", "Cron", "Every", "RRule", "Solar", "Trigger", "check_timezone"]
+__all__ = ["At", "Cron", "Every", "RRule", "Solar", "Trigger", "check_timezone", "trigger_from"]

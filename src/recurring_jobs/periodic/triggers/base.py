@@ -46,6 +46,10 @@ class Trigger(ABC):
         """Return the trigger read in the zone *name*, if it names none itself."""
         return self
 
+    def spread(self, name: str) -> Self:  # noqa: ARG002  for those that have an H
+        """Return the trigger with the numbers that the schedule *name* gives to an ``H``."""
+        return self
+
     def can_fire(self) -> bool:
         """Return whether there is any time at all, past or future."""
         return True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from recurring_jobs.exceptions import InvalidRuleError, InvalidTriggerError, did_you_mean
 from recurring_jobs.periodic.triggers.base import Trigger, check_timezone, with_zone, zone_of
+from recurring_jobs.periodic.triggers.spreading import has_hash, without_hash
 from recurring_jobs.rules import Rule, crontab_rule
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Cron(Trigger):
 
     Five fields as in crontab(5), one of its names (``@daily``), or Celery's fields as
     keywords: ``Cron(hour=9, minute=0)``. As in Celery, a day must match both day fields.
+    ``H`` in a field stands for a number that follows from the schedule's name, so that many
+    schedules do not fire at one moment: ``Cron("H H(1-5) * * *")``, ``Cron("H/15 * * * *")``.
     A fixed hour in a daylight-saving gap moves forward, and fires once when it comes twice.
     Raise InvalidTriggerError naming the field that cannot be, UnknownTimeZoneError.
     """
@@ -74,7 +77,7 @@ class Cron(Trigger):
             object.__setattr__(self, name, _text(name, value))
         object.__setattr__(self, "timezone", check_timezone(timezone))
         try:
-            self._rule()
+            self._rule("")
         except InvalidRuleError as error:
             raise InvalidTriggerError("Cron", self.expression, str(error)) from None
 
@@ -91,6 +94,8 @@ class Cron(Trigger):
         return None if found is None else found.astimezone(UTC)
 
     def describe(self, gettext: Gettext | None = None) -> str:
+        if self._has_hash():
+            return str(self)
         # A crontab knows no seconds, so its words need not say that they are zero.
         without_seconds = str(self._rule()).replace(";BYSECOND=0", "")
         words = Rule.parse(without_seconds).describe(gettext)
@@ -102,14 +107,31 @@ class Cron(Trigger):
     def in_timezone(self, name: str) -> Cron:
         return self if self.timezone else replace(self, timezone=name)
 
+    def spread(self, name: str) -> Cron:
+        return replace(self, **self._numbers(name)) if self._has_hash() else self
+
     def __str__(self) -> str:
         return with_zone(self.expression, self.timezone)
 
     def __repr__(self) -> str:
         return f"Cron({self.expression!r}, timezone={self.timezone!r})"
 
-    def _rule(self) -> Rule:
-        return _crontab_rule(*(getattr(self, name) for name in _FIELDS))
+    def _has_hash(self) -> bool:
+        return "H" in self.expression  # names are kept in small letters
+
+    def _numbers(self, name: str) -> dict[str, str]:
+        return {field: without_hash(field, getattr(self, field).lower(), name) for field in _FIELDS}
+
+    def _rule(self, name: str | None = None) -> Rule:
+        if not self._has_hash():
+            return _crontab_rule(*(getattr(self, field) for field in _FIELDS))
+        if name is None:
+            raise InvalidTriggerError(
+                "Cron",
+                self.expression,
+                "has an H, for which only a schedule's name gives a number. Call spread(name).",
+            )
+        return _crontab_rule(*self._numbers(name).values())
 
 
 @lru_cache(maxsize=4096)
@@ -145,6 +167,7 @@ def _text(field: str, value: object) -> str:
     ):
         return ",".join(str(number) for number in sorted(value)) or _refuse(field, value)
     text = "".join(value.split()).lower() if isinstance(value, str) else ""
+    text = ",".join(item.upper() if has_hash(item) else item for item in text.split(","))
     if len(text) > _FIELDS[field]:
         raise InvalidTriggerError(
             "Cron", value, f"{field} is longer than {_FIELDS[field]} characters."
