@@ -21,7 +21,7 @@ from recurring_jobs.recurrence.occurrences import generate_occurrences
 from recurring_jobs.recurrence.published import TIMES_TOLD
 from recurring_jobs.recurrence.rows import series_of
 from recurring_jobs.recurrence.vtimezones import vtimezone
-from tests.host.models import Holiday, Todo
+from tests.host.models import Course, Event, Holiday, Lesson, Todo
 from tests.recurrence.calendars import Zone, events_in, shown_before
 
 #: Zones whose clocks change by an hour or by half of one, north and south, and one's never.
@@ -325,3 +325,47 @@ def test_missing_library_is_named(monkeypatch, make_todo):
     assert str(refused.value) == (
         'This needs the library icalendar. Install it: pip install "django-recurring-jobs[ics]"'
     )
+
+
+@pytest.mark.django_db
+def test_occurrences_in_a_table_of_their_own(now):
+    """
+    A course is told with its lessons: one that was deleted is left out, one that was moved moved.
+    """
+    course = Course.objects.create(
+        title="Singing",
+        first_at=datetime(2026, 3, 2, 18, tzinfo=UTC),
+        recurrence_rule="FREQ=WEEKLY",
+        recurrence_timezone="Europe/Paris",
+    )
+    generate_occurrences(Course, now=now)
+    course.refresh_from_db()
+    first, second, *_ = course.occurrences.order_by("starts_at")
+    first.delete()
+    Lesson.objects.filter(pk=second.pk).update(starts_at=second.starts_at + timedelta(days=1))
+
+    content = to_ics(course, entry=lambda row: CalendarEntry("Singing"), now=now)
+
+    assert shown_before(content, now + timedelta(days=24)) == [
+        "2026-03-10T18:00Z Singing",
+        "2026-03-16T18:00Z Singing",
+        "2026-03-23T18:00Z Singing",
+    ]
+
+
+@pytest.mark.django_db
+def test_row_with_a_rule_alone(now):
+    """
+    An event that has a rule and no rows is told from its start on.
+    """
+    event = Event.objects.create(
+        title="Jour fixe",
+        starts_at=datetime(2025, 12, 1, 9, tzinfo=UTC),
+        recurrence_rule="FREQ=MONTHLY;COUNT=4",
+        recurrence_timezone="Europe/Paris",
+    )
+
+    (told,) = events_in(to_ics(event, now=now))
+
+    assert told["DTSTART"].to_ical() == b"20251201T100000"
+    assert told["RRULE"].to_ical() == b"FREQ=MONTHLY;COUNT=4"

@@ -10,7 +10,8 @@ from django.db.models import DateTimeField
 from django.utils import timezone
 
 from recurring_jobs.exceptions import ExtraMissingError
-from recurring_jobs.recurrence.options import column, options_of
+from recurring_jobs.recurrence.layout import is_template_model, layout_of
+from recurring_jobs.recurrence.options import column, has_field, start_of
 from recurring_jobs.recurrence.published import publish, stamp
 from recurring_jobs.recurrence.rows import series_of
 from recurring_jobs.recurrence.vtimezones import vtimezone
@@ -70,10 +71,10 @@ def to_ics(
     """
     moment = now or timezone.now()
     head = calendar_head()
-    zone = series_of(template).zone if template.recurrence_rule else None
+    zone = series_of(template).zone if template.is_template else None
     begin = since or moment - PAST
     writer = CalendarWriter(entry or plain_entry, domain, moment, begin, revised_at=moment)
-    events = writer.events([template], occurrences_for(type(template)))
+    events = writer.events([template], occurrences_for(type(template), template._state.db))
     return b"".join([head, vtimezone(zone, moment) if zone else b"", *events, CALENDAR_END])
 
 
@@ -114,11 +115,16 @@ def require_icalendar() -> ModuleType:
     return icalendar
 
 
-def occurrences_for(model: type[Model]) -> QuerySet[Any] | None:
+def occurrences_for(model: type[Model], using: str | None = None) -> QuerySet[Any] | None:
     """
-    Return the rows that the templates of *model* were made into; None for rules alone.
+    Return the rows made from templates of *model*, in the database *using*.
+
+    None for a model whose rows only have a rule.
     """
-    return model._default_manager.filter(recurrence_parent__isnull=False)
+    if not is_template_model(model):
+        return None
+    rows = layout_of(model).occurrence._default_manager.using(using)
+    return rows.filter(recurrence_parent__isnull=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +171,7 @@ class CalendarWriter:
         """
         Yield the events of *template*, whose rows from ``since`` on are *rows* (None: no rows).
         """
-        if not template.recurrence_rule:
+        if not getattr(template, "recurrence_rule", None):
             start = getattr(template, start_name(type(template)))
             if start is not None and start >= self._first_of(type(template)):
                 yield self._event(template, self._uid(template))
@@ -236,7 +242,9 @@ def start_name(model: type[Model]) -> str:
     """
     Return the name of the field that rows of *model* begin at.
     """
-    return options_of(model).start
+    if has_field(model, "recurrence_rule"):
+        return start_of(model)
+    return layout_of(model).start.target.name
 
 
 def _start(row: Any, zone: tzinfo) -> datetime | date:
