@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db.models import DateTimeField
+from django.db.models import DateTimeField, Q
 from django.utils import timezone
 
 from recurring_jobs.exceptions import ExtraMissingError
@@ -166,6 +166,15 @@ class CalendarWriter:
         for row in found.filter(**{f"{name}__gte": self._first_of(occurrences.model)}):
             rows[row.recurrence_parent_id].append(row)
         return rows
+
+    def is_told(self, model: type[Model]) -> Q:
+        """
+        Return the condition for rows of *model* that can have an event: rules, and late starts.
+        """
+        begins = Q(**{f"{start_name(model)}__gte": self._first_of(model)})
+        if not has_field(model, "recurrence_rule"):
+            return begins
+        return begins | Q(recurrence_rule__isnull=False)
 
     def events_of(self, template: Any, rows: list[Any] | None) -> Iterator[Event]:
         """
