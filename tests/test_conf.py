@@ -17,6 +17,7 @@ DEFAULTS = {
     "eager_longest_wait": timedelta(0),
     "finest_frequency": "HOURLY",
     "lock_lease": timedelta(seconds=30),
+    "heartbeat": timedelta(seconds=10),
     "overrides": {},
     "retry": {},
     "schedule": {},

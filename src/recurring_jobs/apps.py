@@ -17,7 +17,8 @@ class RecurringJobsConfig(AppConfig):
     def ready(self) -> None:
         from recurring_jobs import checks  # noqa: F401  registers itself
         from recurring_jobs.recurrence import links
-        from recurring_jobs.runs import recorder
+        from recurring_jobs.runs import reaper, recorder
 
         recorder.connect()
+        reaper.connect()
         links.connect()

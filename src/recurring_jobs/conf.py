@@ -18,6 +18,7 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "BEAT_REPUBLISH_AFTER": timedelta,
     "EAGER_LONGEST_WAIT": timedelta,
     "FINEST_FREQUENCY": str,
+    "HEARTBEAT": timedelta,
     "LOCK_LEASE": timedelta,
     "OVERRIDES": Mapping,
     "RETRY": Mapping,
@@ -31,6 +32,8 @@ SHORTEST_TOKEN = 20
 
 #: A shorter lease would end while a busy worker renews it.
 _SHORTEST_LEASE = timedelta(seconds=1)
+#: With shorter ones a busy machine would seem dead.
+_SHORTEST_HEARTBEAT = timedelta(seconds=1)
 
 
 class Conf:
@@ -78,6 +81,18 @@ class Conf:
         value: timedelta = self._read("LOCK_LEASE", timedelta(seconds=30))
         if value < _SHORTEST_LEASE:
             raise SettingError("LOCK_LEASE", f"is {value}. Give at least {_SHORTEST_LEASE}.")
+        return value
+
+    @property
+    def heartbeat(self) -> timedelta:
+        """
+        How often a worker says of its kept runs that it still has them.
+
+        Within three of these a run whose worker was lost goes on as its ``on_lost`` says.
+        """
+        value: timedelta = self._read("HEARTBEAT", timedelta(seconds=10))
+        if value < _SHORTEST_HEARTBEAT:
+            raise SettingError("HEARTBEAT", f"is {value}. Give at least {_SHORTEST_HEARTBEAT}.")
         return value
 
     @property

@@ -12,6 +12,10 @@ occurrences_created = Signal()
 #: ``reason``: the sentence that is stored on the row; ``using``: database alias.
 template_set_aside = Signal()
 
+#: A run has succeeded. ``sender``: the task; ``run_id``: its task id; ``attempt``: the one
+#: that succeeded, from 1; ``duration``: seconds that it took.
+run_succeeded = Signal()
+
 #: A run failed and will be tried again. ``sender``: the task; ``run_id``: its task id;
 #: ``attempt``: the one that failed, from 1; ``delay``: seconds until the next; ``exception``.
 run_retried = Signal()
@@ -23,3 +27,8 @@ run_skipped = Signal()
 #: A run ended for good without success. ``sender``: the task's name; ``run_id``;
 #: ``dead_letter``: the stored letter; ``exception``.
 run_gave_up = Signal()
+
+#: The worker of a run was lost, or did not beat. ``sender``: the task's name; ``run_id``;
+#: ``crashes``: how often that has happened to the run; ``outcome``: ``"retry"`` (it is sent
+#: again), ``"dead_letter"`` or ``"lost"``.
+run_lost = Signal()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 
 import dj_database_url
@@ -69,6 +71,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 
 if os.environ.get("CELERY_BROKER_URL"):
     CELERY_BROKER_URL = os.environ["CELERY_BROKER_URL"]
+    CELERY_BROKER_TRANSPORT_OPTIONS = json.loads(os.environ.get("HOST_TRANSPORT_OPTIONS") or "{}")
 else:
     CELERY_BROKER_URL, CELERY_BROKER_TRANSPORT_OPTIONS = development_broker(BASE_DIR)
 CELERY_RESULT_BACKEND = "django-db"
@@ -78,3 +81,5 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = TIME_ZONE
 
 RECURRING_JOBS: dict[str, object] = {}
+if os.environ.get("HOST_HEARTBEAT"):
+    RECURRING_JOBS["HEARTBEAT"] = timedelta(seconds=float(os.environ["HOST_HEARTBEAT"]))

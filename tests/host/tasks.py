@@ -119,6 +119,47 @@ def plain_failure() -> None:
     raise ConnectionError(message)
 
 
+@shared_task(name="host.lingers", bind=True, base=BaseTaskWithRetry, tracked=True)
+def lingers(self, diary: str, gate: str = "") -> str:
+    """Write start and end into the file *diary*; end when the file *gate* is there."""
+    return _linger(self, diary, gate)
+
+
+@shared_task(
+    name="host.lingers_early",
+    bind=True,
+    base=BaseTaskWithRetry,
+    tracked=True,
+    acks_late=False,
+    reject_on_worker_lost=False,
+)
+def lingers_early(self, diary: str, gate: str = "") -> str:
+    """Do the same, acknowledged before."""
+    return _linger(self, diary, gate)
+
+
+@shared_task(name="host.kills", bind=True, base=BaseTaskWithRetry)
+def kills(self, diary: str) -> None:
+    """Kill the process it runs in, each time."""
+    _write(diary, f"start {self.request.id} {os.getpid()}")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _linger(task, diary: str, gate: str) -> str:
+    _write(diary, f"start {task.request.id} {os.getpid()}")
+    deadline = time.monotonic() + 120
+    while gate and not Path(gate).exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    _write(diary, f"end {task.request.id} {os.getpid()}")
+    return str(task.request.hostname)
+
+
+def _write(diary: str, line: str) -> None:
+    # One write of a short line at the end of a file is whole, whoever else writes.
+    with Path(diary).open("a") as file:
+        file.write(f"{line}\n")
+
+
 def _call_service() -> None:
     message = "away"
     raise ConnectionError(message)

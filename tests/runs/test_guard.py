@@ -173,7 +173,7 @@ class TestOneAtATime:
         task = make(lambda task: pytest.fail("it ran"))
         lock = hold(task, owner="run-6")
         lock.suspend(timedelta(minutes=5))
-        Run.objects.create(id="run-6", task=task.name, state="retrying", attempt=2)
+        Run.objects.create(id="run-6", task=task.name, state="retrying", attempt=2, next_attempt=3)
 
         task.apply(task_id="run-6")
 

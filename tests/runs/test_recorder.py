@@ -226,7 +226,9 @@ class TestForward:
         """
         The message of attempt 1 that comes during attempt 2 runs nothing.
         """
-        Run.objects.create(id="late", task="host.recovers", state="running", attempt=2)
+        Run.objects.create(
+            id="late", task="host.recovers", state="running", attempt=2, next_attempt=3
+        )
 
         result = tasks.recovers.apply((0,), task_id="late")
 
@@ -236,9 +238,11 @@ class TestForward:
 
     def test_a_message_that_comes_back_from_a_lost_worker_is_run(self):
         """
-        A run whose worker died is still running by its row, and starts once more.
+        A run whose worker was lost is open for another start of the same attempt.
         """
-        Run.objects.create(id="back", task="host.recovers", state="running", attempt=1)
+        Run.objects.create(
+            id="back", task="host.recovers", state="retrying", attempt=1, next_attempt=1, crashes=1
+        )
 
         result = tasks.recovers.apply((0,), task_id="back")
 

@@ -433,7 +433,38 @@ class Migration(migrations.Migration):
                         verbose_name="attempt",
                     ),
                 ),
+                (
+                    "next_attempt",
+                    models.PositiveIntegerField(
+                        default=1,
+                        editable=False,
+                        help_text="The attempt that may start next; a message of an earlier one is a copy.",
+                        verbose_name="next attempt",
+                    ),
+                ),
+                (
+                    "crashes",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="How often its worker was lost under it.",
+                        verbose_name="crashes",
+                    ),
+                ),
                 ("worker", models.CharField(blank=True, max_length=255, verbose_name="worker")),
+                (
+                    "pid",
+                    models.PositiveIntegerField(blank=True, null=True, verbose_name="process id"),
+                ),
+                (
+                    "holder",
+                    models.CharField(
+                        blank=True,
+                        editable=False,
+                        help_text="Token of the one start that may write what becomes of the run.",
+                        max_length=32,
+                        verbose_name="holder",
+                    ),
+                ),
                 ("queue", models.CharField(blank=True, max_length=255, verbose_name="queue")),
                 (
                     "args",
@@ -442,6 +473,16 @@ class Migration(migrations.Migration):
                 (
                     "kwargs",
                     models.JSONField(blank=True, default=dict, verbose_name="keyword arguments"),
+                ),
+                (
+                    "options",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        editable=False,
+                        help_text="What its message said beside the arguments, to send it again.",
+                        verbose_name="options",
+                    ),
                 ),
                 (
                     "created_at",
@@ -459,7 +500,12 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "heartbeat_at",
-                    models.DateTimeField(blank=True, null=True, verbose_name="heartbeat at"),
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Last sign of life of the worker, by the clock of the database.",
+                        null=True,
+                        verbose_name="heartbeat at",
+                    ),
                 ),
                 (
                     "progress_done",
@@ -494,6 +540,7 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(fields=["state", "created_at"], name="recurring_jobs_run_state"),
                     models.Index(fields=["task", "created_at"], name="recurring_jobs_run_task"),
+                    models.Index(fields=["state", "heartbeat_at"], name="recurring_jobs_run_beats"),
                 ],
                 "constraints": [
                     models.CheckConstraint(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from recurring_jobs.runs.arguments import (
     stored_arguments,
 )
 from recurring_jobs.runs.redaction import REDACTED
-from recurring_jobs.runs.task import BaseTaskWithRetry
+from recurring_jobs.runs.task import HOLD, BaseTaskWithRetry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +33,7 @@ class Execution:
     #: Counted from 1; 0 before the first, and where it is not known.
     attempt: int = 0
     worker: str = ""
+    pid: int | None = None
     queue: str = ""
     headers: Mapping[str, Any] = field(default_factory=dict)
     args: Sequence[Any] = ()
@@ -40,6 +42,18 @@ class Execution:
     redactor: Redactor = field(default_factory=redactor_for)
     #: Whether it goes on under the id of another task that was replaced with it.
     is_replacement: bool = False
+    #: Token of the start that this is told of; empty where a parent process tells.
+    holder: str = ""
+    #: Whether that start is on record.
+    is_on_record: bool = False
+    #: Whether a worker has begun it, by what a parent process tells.
+    was_started: bool = False
+    #: Whether the broker has handed out its message before.
+    is_redelivered: bool = False
+    #: Whether the task runs whatever is found here: one of another class.
+    cannot_be_stopped: bool = False
+    #: The request that it was gathered from.
+    request: Any = None
 
     @property
     def fire_id(self) -> int | None:
@@ -51,6 +65,16 @@ class Execution:
     def retried_from(self) -> str:
         """Task id of the dead letter that was sent again as this run."""
         return str(self.headers.get(headers.RETRIED_FROM) or "")
+
+    @property
+    def is_likely_new(self) -> bool:
+        """Whether nobody has had a reason yet to make the row of the run."""
+        return (
+            self.attempt == 1
+            and not self.is_redelivered
+            and not self.is_replacement
+            and headers.TRACKED not in self.headers
+        )
 
     def stored_arguments(self) -> StoredArguments:
         """Return the arguments as they are stored."""
@@ -64,6 +88,12 @@ class Execution:
         stored = stored_arguments((), sent, redactor=self.redactor)
         return {name: value for name, value in stored.kwargs.items() if value != REDACTED}
 
+    def stored_options(self) -> dict[str, Any]:
+        """Return what the message says beside the arguments, to send it again just so."""
+        if self.request is None:
+            return {}
+        return stored_arguments((), message_options(self.request), redactor=self.redactor).kwargs
+
     def facts(self) -> dict[str, Any]:
         """Return what a log record says of the run."""
         return {"task": self.task, "run_id": self.task_id, "attempt": self.attempt}
@@ -75,14 +105,17 @@ def execution_of(
     *,
     args: Sequence[Any] | None = None,
     kwargs: Mapping[str, Any] | None = None,
+    was_started: bool = False,
 ) -> Execution:
     """Return the execution that *request* of *task* is, or of *args* where those are given."""
+    hold = getattr(request, HOLD, None)
     return Execution(
         task_id=request.id,
         task=task.name,
         root_id=request.root_id or request.id,
         attempt=(request.retries or 0) + 1,
         worker=request.hostname or "",
+        pid=os.getpid(),
         queue=queue_of(request.delivery_info),
         headers=request.headers or {},
         args=args if args is not None else request.args or (),
@@ -90,6 +123,12 @@ def execution_of(
         parameters=parameter_names(task),
         redactor=redactor_for(task),
         is_replacement=bool(request.replaced_task_nesting),
+        holder=hold.token if hold else "",
+        is_on_record=bool(hold and hold.is_on_record),
+        was_started=was_started,
+        is_redelivered=is_redelivered(request),
+        cannot_be_stopped=not isinstance(task, BaseTaskWithRetry),
+        request=request,
     )
 
 
@@ -114,6 +153,27 @@ def execution_named(
     )
 
 
+def message_options(request: Any) -> dict[str, Any]:
+    """Return the options of ``apply_async`` that make the message of *request* once more."""
+    options = {
+        name: value
+        for name, value in request.as_execution_options().items()
+        if value not in (None, [], {}, 0, "") and name != "task_id"
+    }
+    if "ignore_result" in vars(request):
+        options["ignore_result"] = request.ignore_result
+    info = request.delivery_info or {}
+    queue = queue_of(info)
+    known = ("priority",) if queue else ("priority", "exchange", "routing_key")
+    options.update({name: info[name] for name in known if info.get(name) is not None})
+    return {**options, "queue": queue} if queue else options
+
+
+def is_redelivered(request: Any) -> bool:
+    """Return whether the broker has handed out the message of *request* before."""
+    return bool((getattr(request, "delivery_info", None) or {}).get("redelivered"))
+
+
 def facts_of(task: Any, request: Any) -> dict[str, Any]:
     """Return what a log record says of an attempt."""
     attempt = (request.retries or 0) + 1
@@ -127,13 +187,17 @@ def queue_of(delivery_info: Mapping[str, Any] | None) -> str:
 
 
 def is_kept(task: Any, request: Any) -> bool:
-    """Return whether the runs of *task* that *request* belongs to are kept as rows."""
+    """Return whether the run of *task* that *request* (or an Execution) belongs to is kept."""
     sent = request.headers or {}
     if headers.FIRE in sent or headers.TRACKED in sent:
         return True
     if any(getattr(task, asks, False) for asks in ("tracked", "triggerable", "no_overlap")):
         return True
-    return isinstance(task, BaseTaskWithRetry) and conf.track_runs == "all"
+    if not isinstance(task, BaseTaskWithRetry):
+        return False
+    # What comes once more may have killed a worker: from now on that is counted.
+    is_again = isinstance(request, Execution) and request.is_redelivered
+    return is_again or is_redelivered(request) or conf.track_runs == "all"
 
 
 def tracebacks_of(execution: Execution, last: str) -> list[str]:

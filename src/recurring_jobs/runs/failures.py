@@ -11,6 +11,7 @@ from recurring_jobs.runs.arguments import clean_text, parameter_names, redactor_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from recurring_jobs.runs.execution import Execution
     from recurring_jobs.runs.redaction import Redactor
 
 #: How many of them travel along; brokers bound the size of headers.
@@ -44,6 +45,14 @@ def type_name(exc: BaseException) -> str:
     return (
         cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
     )
+
+
+def sentence(execution: Execution, exc: BaseException | None) -> str:
+    """Return class and message of *exc* as they are stored with a run."""
+    if exc is None:
+        return ""
+    execution.stored_arguments()  # The redactor learns their secrets.
+    return f"{type_name(exc)}: {message_text(exc, execution.redactor)}"
 
 
 def earlier_tracebacks(of: Mapping[str, Any] | None) -> list[str]:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, connections, router, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Now as DjangoNow
 from django.utils import timezone
 
 from recurring_jobs.conf import conf
 from recurring_jobs.exceptions import LockLostError
+from recurring_jobs.runs.clock import DatabaseNow
 from recurring_jobs.runs.models import TaskLock
 
 if TYPE_CHECKING:
@@ -21,14 +21,6 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from recurring_jobs.runs.overlap import OverlapKey
-
-
-class Now(DjangoNow):
-    """The database's clock, in UTC also where the server's own zone is another."""
-
-    def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        """Django's own asks for the time in the zone of the server."""
-        return self.as_sql(compiler, connection, template="UTC_TIMESTAMP(6)", **context)
 
 
 class Lock:
@@ -88,7 +80,7 @@ class Lock:
 
     def free(self) -> bool:
         """Let others take the lock; return False where another has it already."""
-        return bool(self._rows().update(owner="", worker="", lease_until=Now()))
+        return bool(self._rows().update(owner="", worker="", lease_until=DatabaseNow()))
 
     def _rows(self) -> Any:
         return TaskLock.objects.using(self.using).filter(
@@ -96,7 +88,7 @@ class Lock:
         )
 
     def _extend(self, lease: timedelta, **changes: Any) -> bool:
-        return bool(self._rows().update(lease_until=Now() + lease, **changes))
+        return bool(self._rows().update(lease_until=DatabaseNow() + lease, **changes))
 
     def _extend_or_raise(self) -> None:
         if not self._extend(conf.lock_lease):
@@ -134,7 +126,7 @@ def take(key: OverlapKey, *, owner: str, worker: str) -> Lock | Holder:
 def free_run(run_id: str) -> int:
     """Free what the ended run *run_id* holds, wherever it ran; return how many locks."""
     rows = TaskLock.objects.using(router.db_for_write(TaskLock)).filter(owner=run_id)
-    return rows.update(owner="", worker="", lease_until=Now(), token=F("token") + 1)
+    return rows.update(owner="", worker="", lease_until=DatabaseNow(), token=F("token") + 1)
 
 
 def break_lock(lock: TaskLock) -> bool:
@@ -146,20 +138,20 @@ def break_lock(lock: TaskLock) -> bool:
     rows = TaskLock.objects.using(router.db_for_write(TaskLock)).filter(
         pk=lock.pk, owner=lock.owner, token=lock.token
     )
-    changes = {"owner": "", "worker": "", "lease_until": Now(), "token": F("token") + 1}
+    changes = {"owner": "", "worker": "", "lease_until": DatabaseNow(), "token": F("token") + 1}
     return bool(rows.exclude(owner="").update(**changes))
 
 
 def _take_over(key: OverlapKey, owner: str, worker: str, using: str) -> Lock | None:
     rows = TaskLock.objects.using(using).filter(pk=key.id)
-    is_free = Q(owner="") | Q(owner=owner, worker="") | Q(lease_until__lte=Now())
+    is_free = Q(owner="") | Q(owner=owner, worker="") | Q(lease_until__lte=DatabaseNow())
     with transaction.atomic(using=using):
         taken = rows.filter(is_free).update(
             owner=owner,
             worker=worker,
             token=F("token") + 1,
-            taken_at=Now(),
-            lease_until=Now() + conf.lock_lease,
+            taken_at=DatabaseNow(),
+            lease_until=DatabaseNow() + conf.lock_lease,
         )
         if not taken:
             return None
@@ -177,8 +169,8 @@ def _make(key: OverlapKey, owner: str, worker: str, using: str) -> Lock | None:
         owner=owner,
         worker=worker,
         token=token,
-        taken_at=Now(),
-        lease_until=Now() + conf.lock_lease,
+        taken_at=DatabaseNow(),
+        lease_until=DatabaseNow() + conf.lock_lease,
     )
     if TaskLock.objects.using(using).filter(pk=key.id).exists():
         return None

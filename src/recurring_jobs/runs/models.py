@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from recurring_jobs.runs.clock import DatabaseNow
 from recurring_jobs.runs.states import RunState
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 
 class RunQuerySet(models.QuerySet["Run"]):
@@ -19,6 +25,18 @@ class RunQuerySet(models.QuerySet["Run"]):
     def for_task(self, task: str) -> RunQuerySet:
         """Return the runs of the task named *task*."""
         return self.filter(task=task)
+
+    def silent_for(self, lease: timedelta) -> RunQuerySet:
+        """
+        Return the runs whose holder gave no sign of life for *lease*, the longest first.
+
+        Those are runs whose worker was lost, and lost runs that were about to be sent
+        again when whoever did so was lost as well.
+        """
+        held = [RunState.RUNNING.value, RunState.RETRYING.value]
+        return self.filter(state__in=held, heartbeat_at__lt=DatabaseNow() - lease).order_by(
+            "heartbeat_at"
+        )
 
 
 class Run(models.Model):
@@ -48,14 +66,43 @@ class Run(models.Model):
     attempt = models.PositiveIntegerField(
         _("attempt"), default=0, help_text=_("Counted from 1; 0 before the first.")
     )
+    next_attempt = models.PositiveIntegerField(
+        _("next attempt"),
+        default=1,
+        editable=False,
+        help_text=_("The attempt that may start next; a message of an earlier one is a copy."),
+    )
+    crashes = models.PositiveIntegerField(
+        _("crashes"), default=0, help_text=_("How often its worker was lost under it.")
+    )
     worker = models.CharField(_("worker"), max_length=255, blank=True)
+    pid = models.PositiveIntegerField(_("process id"), null=True, blank=True)
+    holder = models.CharField(
+        _("holder"),
+        max_length=32,
+        blank=True,
+        editable=False,
+        help_text=_("Token of the one start that may write what becomes of the run."),
+    )
     queue = models.CharField(_("queue"), max_length=255, blank=True)
     args = models.JSONField(_("positional arguments"), default=list, blank=True)
     kwargs = models.JSONField(_("keyword arguments"), default=dict, blank=True)
+    options = models.JSONField(
+        _("options"),
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text=_("What its message said beside the arguments, to send it again."),
+    )
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
     started_at = models.DateTimeField(_("started at"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
-    heartbeat_at = models.DateTimeField(_("heartbeat at"), null=True, blank=True)
+    heartbeat_at = models.DateTimeField(
+        _("heartbeat at"),
+        null=True,
+        blank=True,
+        help_text=_("Last sign of life of the worker, by the clock of the database."),
+    )
     progress_done = models.PositiveBigIntegerField(_("done"), null=True, blank=True)
     progress_total = models.PositiveBigIntegerField(_("total"), null=True, blank=True)
     progress_note = models.CharField(_("note"), max_length=255, blank=True)
@@ -79,6 +126,7 @@ class Run(models.Model):
         indexes = [
             models.Index(fields=["state", "created_at"], name="recurring_jobs_run_state"),
             models.Index(fields=["task", "created_at"], name="recurring_jobs_run_task"),
+            models.Index(fields=["state", "heartbeat_at"], name="recurring_jobs_run_beats"),
         ]
         constraints = [
             models.CheckConstraint(

@@ -13,6 +13,7 @@ from celery.exceptions import Ignore, MaxRetriesExceededError, Reject, TaskPredi
 from recurring_jobs.conf import conf
 from recurring_jobs.exceptions import GiveUp, InvalidTaskOptionError, RetryLater, did_you_mean
 from recurring_jobs.runs import backoff
+from recurring_jobs.runs.losses import OnLost
 from recurring_jobs.runs.overlap import SKIP, WAIT, problem_of_key
 
 if TYPE_CHECKING:
@@ -276,13 +277,28 @@ def _not_a_key(value: object) -> str:
     return _not_names(value) and f"is {value!r}. Give argument names, or a function of them."
 
 
+def _not_a_number_of_crashes(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return ""
+    return f"is {value!r}. Give a whole number, at least 1."
+
+
+def _not_an_end(value: object) -> str:
+    if isinstance(value, str) and value in set(OnLost):
+        return ""
+    known = ", ".join(repr(each.value) for each in OnLost)
+    return f"is {value!r}. Give one of {known}."
+
+
 _CHECKS: dict[str, Callable[[object], str]] = {
     "acks_late": _not_a_bool_or_none,
     "autoretry_for": _not_exceptions,
     "default_retry_delay": _not_seconds,
     "dont_autoretry_for": _not_exceptions,
+    "max_crashes": _not_a_number_of_crashes,
     "max_retries": _not_a_count,
     "no_overlap": _not_a_policy,
+    "on_lost": _not_an_end,
     "overlap_key": _not_a_key,
     "overlap_wait_max": _not_seconds,
     "reject_on_worker_lost": _not_a_bool_or_none,

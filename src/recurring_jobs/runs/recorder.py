@@ -4,35 +4,37 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
-from functools import wraps
+from functools import partial, wraps
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from billiard.exceptions import WorkerLostError
-from celery import Task, current_app, signals
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
+from celery import current_app, signals
 from celery._state import get_current_task
 from celery.app.task import Context
 from celery.exceptions import InvalidTaskError, NotRegistered
 from celery.states import IGNORED, REJECTED
 from django.db import Error as DatabaseError
-from django.db import connections, router, transaction
+from django.db import connections, router
 from django.utils import timezone
 from kombu.exceptions import KombuError
 
+from recurring_jobs.exceptions import RunLostError
 from recurring_jobs.runs import failures, guard, locks, rows
+from recurring_jobs.runs.endings import give_up
 from recurring_jobs.runs.execution import (
-    Execution,
     execution_named,
     execution_of,
     facts_of,
     is_kept,
 )
 from recurring_jobs.runs.headers import RETRIED_FROM
+from recurring_jobs.runs.heartbeats import Hold, heart
 from recurring_jobs.runs.models import DeadLetter, Run
 from recurring_jobs.runs.overlap import overlap_policy
 from recurring_jobs.runs.states import RunState
-from recurring_jobs.runs.task import BaseTaskWithRetry
-from recurring_jobs.signals import run_gave_up, run_retried
+from recurring_jobs.runs.task import HOLD, BaseTaskWithRetry
+from recurring_jobs.signals import run_retried, run_succeeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,8 +43,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Marks on a request that was ignored although its run goes on, or has ended before.
-_NOT_OVER = ("replaced", "duplicate", "waits")
+#: Marks on a request that was ignored although its run goes on elsewhere, or has ended.
+_NOT_OVER = ("duplicate", "waits")
 
 
 def connect() -> None:
@@ -116,15 +118,16 @@ def _at_the_edge(receiver: Callable[..., None]) -> Callable[..., None]:
 
 @_at_the_edge
 def on_prerun(task: Any, **_: Any) -> None:
-    """Record that an attempt begins, and stop the copy of a message whose run has ended."""
+    """Record that an attempt begins, and stop what is a copy of its message."""
     request = task.request
     kept = is_kept(task, request)
-    if not kept and not isinstance(task, BaseTaskWithRetry):
+    is_ours = isinstance(task, BaseTaskWithRetry)
+    if not kept and not is_ours:
         return
     if overlap_policy(task) and not guard.find_place(task):
         return
     facts = facts_of(task, request)
-    if kept and not rows.start_run(execution_of(task, request)):
+    if kept and not _start(task, request) and is_ours:
         # The base class looks for this before it runs the task.
         request.recurring_jobs_duplicate = True
         guard.give_back(task)
@@ -140,23 +143,32 @@ def on_success(sender: Any, runtime: float | None = None, **_: Any) -> None:
     kept = is_kept(sender, request)
     if not kept and not isinstance(sender, BaseTaskWithRetry):
         return
-    if kept:
-        rows.end_run(execution_of(sender, request), RunState.SUCCEEDED)
-    facts = {**facts_of(sender, request), "duration": runtime}
-    logger.info("recurring_jobs.run.succeeded", extra=facts)
+    facts = facts_of(sender, request)
+
+    def tell() -> None:
+        if kept and not rows.end_run(execution_of(sender, request), RunState.SUCCEEDED):
+            logger.warning("recurring_jobs.run.not_believed", extra=facts)
+            return
+        logger.info("recurring_jobs.run.succeeded", extra={**facts, "duration": runtime})
+        run_succeeded.send_robust(
+            sender=sender, run_id=facts["run_id"], attempt=facts["attempt"], duration=runtime
+        )
+
+    _tell(request, tell)
 
 
 @_at_the_edge
-def on_retry(sender: Any, request: Any, reason: Retry, **_: Any) -> None:
+def on_retry(sender: Any, request: Any, reason: Retry | None = None, **_: Any) -> None:
     """Record that an attempt has failed and another will follow."""
     kept = is_kept(sender, request)
-    if not kept and not isinstance(sender, BaseTaskWithRetry):
+    if reason is None or (not kept and not isinstance(sender, BaseTaskWithRetry)):
         return
     delay = _delay_until(reason.when)
     facts = facts_of(sender, request)
     if kept:
         execution = execution_of(sender, request)
-        rows.move_run(execution, RunState.RETRYING, {"exception": _sentence(execution, reason.exc)})
+        exception = failures.sentence(execution, reason.exc)
+        _tell(request, partial(rows.retry_run, execution, exception=exception))
     logger.info(
         "recurring_jobs.run.retried",
         extra={**facts, "delay": delay, "exception_type": _type_of(reason.exc)},
@@ -178,25 +190,39 @@ def on_failure(
     request = sender.request
     arguments = {"args": reported.get("args"), "kwargs": reported.get("kwargs")}
     if request.id == task_id:
-        execution = execution_of(sender, request, **arguments)
+        by_parent = isinstance(exception, (TimeLimitExceeded, WorkerLostError, RunLostError))
+        execution = execution_of(sender, request, **arguments, was_started=by_parent)
     else:
         # A task of Celery's class, reported by the parent process: only this is known.
         execution = execution_named(task_id, sender.name, task=sender, **arguments)
-    _give_up(sender, execution, exception, str(getattr(einfo, "traceback", "") or ""))
+    traceback = str(getattr(einfo, "traceback", "") or "")
+    _tell(request, partial(give_up, sender, execution, exception, traceback))
 
 
 @_at_the_edge
 def on_postrun(task: Any, state: str | None = None, retval: Any = None, **_: Any) -> None:
-    """Record the two ends that Celery has no signal for: rejected and ignored."""
+    """Record the ends that Celery has no signal for: rejected and ignored."""
     request = task.request
     if state == REJECTED and not retval.requeue:
         cause = retval.reason if isinstance(retval.reason, BaseException) else retval
         execution = execution_of(task, request)
-        _give_up(task, execution, cause, failures.traceback_text(cause, execution.redactor))
-    elif state == IGNORED and is_kept(task, request) and not _goes_on(request):
+        traceback = failures.traceback_text(cause, execution.redactor)
+        _tell(request, partial(give_up, task, execution, cause, traceback))
+    elif not is_kept(task, request) or _goes_on(request):
+        return
+    elif getattr(request, "recurring_jobs_replaced", False):
+        # Another task goes on under its id.
+        _tell(request, partial(rows.retry_run, execution_of(task, request), exception=""))
+    elif state == IGNORED:
         execution = execution_of(task, request)
-        reason = getattr(request, "recurring_jobs_skipped", "") or _sentence(execution, retval)
-        rows.end_run(execution, RunState.SKIPPED, exception=reason)
+        reason = getattr(request, "recurring_jobs_skipped", "")
+        reason = reason or failures.sentence(execution, retval)
+        _tell(request, partial(rows.end_run, execution, RunState.SKIPPED, exception=reason))
+    elif hold := getattr(request, HOLD, None):
+        if state == REJECTED:
+            _tell(request, partial(rows.reopen_run, execution_of(task, request)))
+        # Else the process is asked to end in the middle of the run.
+        heart.let_go(hold)
 
 
 @_at_the_edge
@@ -208,7 +234,8 @@ def on_revoked(
         return
     reason = "Terminated." if terminated else "Expired." if expired else "Revoked."
     state = RunState.FAILED if terminated else RunState.SKIPPED
-    rows.end_run(execution_of(sender, request), state, exception=reason)
+    execution = execution_of(sender, request, was_started=terminated)
+    rows.end_run(execution, state, exception=reason)
     if terminated and overlap_policy(sender):
         locks.free_run(request.id)
     logger.info("recurring_jobs.run.revoked", extra={**facts_of(sender, request), "reason": reason})
@@ -238,52 +265,42 @@ def _keep_message(message: Any, exception: BaseException) -> None:
     request = Context(sent, args=args, kwargs=kwargs, delivery_info=message.delivery_info)
     task = SimpleNamespace(name=sent["task"])
     execution = execution_of(task, request)
-    _give_up(task, execution, exception, f"{failures.type_name(exception)}: {exception}")
-
-
-def _give_up(
-    task: Any, execution: Execution, exception: BaseException, last_traceback: str
-) -> None:
-    is_foreign = isinstance(task, Task) and not isinstance(task, BaseTaskWithRetry)
-    has_run = is_kept(task, execution) or (is_foreign and _has_run(execution))
-    if is_foreign and not has_run:
-        return
-    letter, is_new = None, False
-    with transaction.atomic(using=router.db_for_write(DeadLetter)):
-        if not is_foreign:
-            letter, is_new = rows.keep_letter(execution, exception, last_traceback)
-        if has_run:
-            state = RunState.LOST if isinstance(exception, WorkerLostError) else RunState.FAILED
-            rows.end_run(execution, state, exception=_sentence(execution, exception))
-        if overlap_policy(task):
-            # The parent process reports a child that was killed with the lock in its hand.
-            locks.free_run(execution.task_id)
-    if is_new:
-        facts = {**execution.facts(), "exception_type": failures.type_name(exception)}
-        logger.error("recurring_jobs.run.gave_up", extra=facts)
-        run_gave_up.send_robust(
-            sender=execution.task,
-            run_id=execution.task_id,
-            dead_letter=letter,
-            exception=exception,
-        )
+    give_up(task, execution, exception, f"{failures.type_name(exception)}: {exception}")
 
 
 def _goes_on(request: Any) -> bool:
     return any(getattr(request, f"recurring_jobs_{mark}", False) for mark in _NOT_OVER)
 
 
-def _has_run(execution: Execution) -> bool:
-    if execution.attempt:
-        return False  # The request was there to be asked, and wanted none.
-    return Run.objects.using(router.db_for_write(Run)).filter(pk=execution.task_id).exists()
+def _start(task: Any, request: Any) -> bool:
+    hold = Hold(request.id)
+    setattr(request, HOLD, hold)
+    if not _is_in_transaction():
+        heart.hold(hold)
+    hold.is_on_record = rows.start_run(execution_of(task, request))
+    if not hold.is_on_record:
+        heart.let_go(hold)
+    return hold.is_on_record
 
 
-def _sentence(execution: Execution, exc: BaseException | None) -> str:
-    if exc is None:
-        return ""
-    execution.stored_arguments()  # The redactor learns their secrets.
-    return f"{failures.type_name(exc)}: {failures.message_text(exc, execution.redactor)}"
+def _tell(request: Any, tell: Callable[[], object]) -> None:
+    """Write what came of a run; where the database is away, leave that to the heartbeats."""
+    hold: Hold | None = getattr(request, HOLD, None)
+    try:
+        tell()
+    except DatabaseError:
+        if hold is None or _is_in_transaction():
+            raise
+        logger.warning("recurring_jobs.run.owed", extra={"run_id": hold.run_id}, exc_info=True)
+        heart.owe(hold, tell)
+    else:
+        if hold is not None:
+            heart.let_go(hold)
+
+
+def _is_in_transaction() -> bool:
+    # Nobody else sees the row before its transaction ends, nor could beat for it.
+    return connections[router.db_for_write(Run)].in_atomic_block
 
 
 def _type_of(exc: BaseException | None) -> str:

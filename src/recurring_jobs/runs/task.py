@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import sys
 import time
@@ -19,6 +20,7 @@ from recurring_jobs.conf import conf
 from recurring_jobs.exceptions import NoLockError
 from recurring_jobs.runs import failures
 from recurring_jobs.runs.arguments import parameter_names, redactor_for
+from recurring_jobs.runs.headers import TRACKED
 from recurring_jobs.runs.options import (
     FINAL,
     RetryOptions,
@@ -33,6 +35,12 @@ if TYPE_CHECKING:
     from celery import Celery
 
     from recurring_jobs.runs.overlap import HeldLock
+
+
+logger = logging.getLogger(__name__)
+
+#: The attribute of a request that holds the start of its run, where that is kept.
+HOLD = "recurring_jobs_hold"
 
 
 class BaseTaskWithRetry(DjangoTask):  # type: ignore[type-arg]  # subscriptable from Celery 5.7 on
@@ -75,6 +83,12 @@ class BaseTaskWithRetry(DjangoTask):  # type: ignore[type-arg]  # subscriptable 
     acks_late: bool = default(True)  # noqa: FBT003  the value of an attribute
     #: Whether the message goes back to the queue when the worker dies under the task.
     reject_on_worker_lost: bool = default(True)  # noqa: FBT003  the value of an attribute
+
+    #: What becomes of a run whose worker is killed: "retry" (it is sent again),
+    #: "dead_letter", or "lost" (it is shown as such, and that is all).
+    on_lost: str = default("retry")
+    #: How often a run may lose its worker; then it is a dead letter.
+    max_crashes: int = default(3)
 
     #: Whether each run is kept as a row.
     tracked: bool = False
@@ -128,6 +142,7 @@ class BaseTaskWithRetry(DjangoTask):  # type: ignore[type-arg]  # subscriptable 
         """
         if isinstance(exc, FINAL):
             raise exc
+        _stop_if_lost(self)
         request = self.request
         chosen = self._retry_options()
         limit = chosen.max_retries if max_retries is None else max_retries
@@ -232,6 +247,8 @@ class BaseTaskWithRetry(DjangoTask):  # type: ignore[type-arg]  # subscriptable 
         headers = dict(self.request.headers or {})
         if cause is not None:
             headers = failures.headers_with(cause, self, self.request)
+        if getattr(self.request, HOLD, None) is not None:
+            headers[TRACKED] = True  # What is kept stays so.
         return {**headers, **(given or {})}
 
 
@@ -250,7 +267,7 @@ def _with_retry(task: BaseTaskWithRetry, body: Callable[..., Any]) -> Callable[.
     @wraps(body)
     def run(*args: Any, **kwargs: Any) -> Any:
         if getattr(task.request, "recurring_jobs_duplicate", False):
-            message = "This run has ended before; its message came once more."
+            message = "This run was begun before; its message came once more."
             raise Ignore(message)
         if not task.no_overlap or task.request.called_directly:
             return attempt(*args, **kwargs)
@@ -262,10 +279,11 @@ def _with_retry(task: BaseTaskWithRetry, body: Callable[..., Any]) -> Callable[.
 
     def attempt(*args: Any, **kwargs: Any) -> Any:
         try:
-            return body(*args, **kwargs)
+            outcome = body(*args, **kwargs)
         except TaskPredicate:
             raise
         except Exception as exc:
+            _stop_if_lost(task)
             request = task.request
             is_decided = request.called_directly or getattr(
                 request, "recurring_jobs_decided", False
@@ -274,5 +292,24 @@ def _with_retry(task: BaseTaskWithRetry, body: Callable[..., Any]) -> Callable[.
             if is_decided or not options.wants_retry(exc):
                 raise
             raise task.retry(exc=exc, **options.message) from exc
+        _stop_if_lost(task)
+        return outcome
 
     return run
+
+
+def _stop_if_lost(task: BaseTaskWithRetry) -> None:
+    """
+    Raise Ignore where this process was silent for so long that the run went on elsewhere.
+
+    Then nothing of this attempt counts: neither its result nor its retry.
+    """
+    request = task.request
+    hold = getattr(request, HOLD, None)
+    if hold is not None and hold.is_lost():
+        vars(request)["recurring_jobs_duplicate"] = True
+        logger.warning(
+            "recurring_jobs.run.overtaken", extra={"task": task.name, "run_id": request.id}
+        )
+        message = "The run went on elsewhere while this worker was silent."
+        raise Ignore(message)

@@ -1,0 +1,151 @@
+"""What tests of faults share: a host on PostgreSQL and a broker, a diary, and rows of runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import psycopg
+
+from tests.live.processes import Host, Process, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+#: Seconds between two heartbeats. A run is lost after 2.5 of them, which a busy machine
+#: must not take for a pause.
+HEARTBEAT = 2
+
+_DROP_QUEUE = """
+from tests.host.celery import app
+with app.connection_for_write() as connection:
+    channel = connection.default_channel
+    channel.queue_delete({queue!r})
+    client = getattr(channel, "client", None)
+    for key in client.keys("*") if client is not None else ():
+        client.delete(key)
+"""
+
+
+@dataclass
+class Scene:
+    """A host with its own queue, the diary that its tasks write, and the gate they wait for."""
+
+    host: Host
+    database_url: str
+    queue: str = field(default_factory=lambda: f"faults-{uuid4().hex[:8]}")
+
+    @property
+    def diary(self) -> Path:
+        return self.host.folder / "diary"
+
+    @property
+    def gate(self) -> Path:
+        return self.host.folder / "gate"
+
+    def worker(self, name: str, *arguments: str) -> Process:
+        """Start a worker and wait until it is ready."""
+        process = self.host.worker("-Q", self.queue, "-n", f"{name}@test", *arguments)
+        wait_until(
+            lambda: " ready." in process.output(),
+            seconds=60,
+            what=f"worker {name}: {process.output()}",
+        )
+        return process
+
+    def send(self, calls: list[dict[str, Any]]) -> None:
+        """Send tasks: each a dict with ``task``, ``args`` and options of ``apply_async``."""
+        self.host.python(
+            "from tests.host.celery import app\n"
+            f"for call in {calls!r}:\n"
+            f"    app.send_task(call.pop('task'), call.pop('args'), queue={self.queue!r}, **call)"
+        )
+
+    def lines(self) -> list[list[str]]:
+        """Return the diary: what happened, to which run, in which process."""
+        return (
+            [line.split() for line in self.diary.read_text().splitlines()]
+            if (self.diary.exists())
+            else []
+        )
+
+    def count(self, what: str) -> Counter[str]:
+        """Return how often each run has started or ended."""
+        return Counter(line[1] for line in self.lines() if line[0] == what)
+
+    def wait_for_starts(self, number: int) -> None:
+        wait_until(
+            lambda: sum(self.count("start").values()) >= number,
+            seconds=60,
+            what=f"{number} starts: {self.lines()}",
+        )
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            return connection.execute(query).fetchall()  # type: ignore[arg-type]
+
+    def runs(self) -> dict[str, tuple[str, int]]:
+        """Return state and crashes of each run."""
+        found = self.rows("SELECT id, state, crashes FROM recurring_jobs_run")
+        return {run_id: (state, crashes) for run_id, state, crashes in found}
+
+    def letters(self) -> dict[str, str]:
+        """Return the exception of each dead letter."""
+        return dict(self.rows("SELECT task_id, exception FROM recurring_jobs_deadletter"))
+
+    def wait_for_end(self, ids: set[str], *, seconds: float = 90) -> dict[str, tuple[str, int]]:
+        """Wait until each run of *ids* is in a final state; return what ``runs`` does."""
+        final = {"succeeded", "failed", "lost", "skipped"}
+
+        def is_over() -> bool:
+            runs = self.runs()
+            return all(runs.get(run_id, ("", 0))[0] in final for run_id in ids)
+
+        try:
+            wait_until(is_over, seconds=seconds, what="every run to end")
+        except AssertionError as error:
+            logs = "\n".join(process.output()[-4000:] for process in self.host.processes)
+            message = f"{error}; runs: {self.runs()}, diary: {self.lines()}\n{logs}"
+            raise AssertionError(message) from error
+        return self.runs()
+
+
+@contextmanager
+def scene(
+    folder: Path, *, broker: str, database_url: str, transport: dict[str, Any] | None = None
+) -> Iterator[Scene]:
+    """Set a scene on *broker* (redis or rabbitmq), and clean up behind it."""
+    host = Host.on(
+        folder, database_url=database_url, broker_url=os.environ[f"{broker.upper()}_URL"]
+    )
+    options = dict(transport or {})
+    if broker == "redis":
+        options["global_keyprefix"] = f"faults-{uuid4().hex[:8]}:"
+    host.env |= {
+        "HOST_HEARTBEAT": str(HEARTBEAT),
+        "HOST_TRANSPORT_OPTIONS": json.dumps(options),
+    }
+    host.manage("migrate", "-v", "0")
+    set_up = Scene(host, database_url)
+    try:
+        yield set_up
+    finally:
+        set_up.gate.touch()
+        host.stop_all()
+        host.python(_DROP_QUEUE.format(queue=set_up.queue))
+
+
+def kill_pids(pids: set[int], number: int = signal.SIGKILL) -> None:
+    """Send a signal to processes that may be gone."""
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue
