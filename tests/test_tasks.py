@@ -25,6 +25,7 @@ def test_task_reports_each_model(django_user_model):
     assert tasks.generate_occurrences.run() == {
         "host.Todo": nothing,
         "host.Shift": nothing,
+        "host.Errand": nothing,
         "host.Holiday": nothing,
         "host.Course": nothing,
         "host.Subscription": nothing,

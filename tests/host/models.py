@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 from recurring_jobs.models import (
     OccurrenceModelMixin,
@@ -88,6 +90,40 @@ class Shift(RecurringModelMixin):
         row = super().build_occurrence(occurrence, at)
         row.label = f"{self.place} {occurrence.nominal}"
         return row
+
+
+def new_token() -> str:
+    """Return a word that no other row has, with all that SQL and its lists take for more."""
+    return f'{uuid4().hex} "quoted", {{braced}}, \\ and null'
+
+
+class Errand(RecurringModelMixin):
+    """An errand: its columns are of many kinds, and most have a default of some sort."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    title = models.CharField(max_length=200)
+    first_at = models.DateTimeField()
+    back_on = models.DateField(null=True)
+    cost = models.DecimalField(max_digits=8, decimal_places=2, null=True)
+    notes = models.JSONField(default=dict)
+    sheet = models.FileField(blank=True)
+    checklist = models.JSONField(default=list)
+    token = models.CharField(max_length=100, default=new_token)
+    place = models.CharField(max_length=20, db_default="home")
+    priority = models.SmallIntegerField(default=3)
+    share = models.DecimalField(max_digits=4, decimal_places=2, default="0.50")
+    is_open = models.BooleanField(default=True)
+    seen_at = models.DateTimeField(default=timezone.now)
+    made_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Recurrence:
+        start = "first_at"
+        shifted = ("back_on",)
+        copied = ("title", "cost", "notes", "sheet")
+
+    def __str__(self) -> str:
+        return self.title
 
 
 class Holiday(RecurringModelMixin):

@@ -2,8 +2,7 @@
 One generator as a process of its own: reads a line, does it, answers with a line of JSON.
 
 ``python -m tests.recurrence.actor``, on the database of ``DATABASE_URL``, for SQLite in the
-transaction mode of ``SQLITE_MODE``. Verbs: migrate, seed N, generate, tally, years, hold,
-release, sweep N.
+transaction mode of ``SQLITE_MODE``. Verbs: see VERBS at the end.
 """
 
 from __future__ import annotations
@@ -12,10 +11,13 @@ import json
 import os
 import signal
 import sys
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from itertools import count
 from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_DNS, uuid5
 
 import django
 from django.conf import settings
@@ -26,14 +28,18 @@ if os.environ.get("SQLITE_MODE"):
 django.setup()
 
 from django.core.management import call_command  # noqa: E402  after setup()
-from django.db import connection, transaction  # noqa: E402
+from django.db import connection, transaction  # noqa: E402  after setup()
 from django.db.models import Count  # noqa: E402
+from django.db.models.signals import post_init  # noqa: E402
+from django.utils import timezone  # noqa: E402
 
+from recurring_jobs.recurrence.insertion import why_built_one_by_one  # noqa: E402
+from recurring_jobs.recurrence.layout import layout_of  # noqa: E402
 from recurring_jobs.recurrence.occurrences import generate_occurrences  # noqa: E402
-from tests.host.models import Todo  # noqa: E402
+from tests.host.models import Errand, Holiday, Lesson, Todo  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ZONES = ("UTC", "Europe/Paris", "Asia/Tokyo", "America/New_York")
@@ -70,6 +76,106 @@ def tally() -> dict[str, int]:
         "whole": made.filter(made=5).count(),
         "set_aside": Todo.objects.set_aside().count(),
     }
+
+
+def both_ways() -> list[dict[str, list[dict[str, str]]]]:
+    """
+    Return the rows of some templates as the database makes them, and as Python builds them.
+    """
+    ways = []
+    for built in (False, True):
+        for model, _ in SAMPLES:
+            layout_of(model).template.objects.all().delete()
+        for model, values in SAMPLES:
+            layout_of(model).template.objects.create(**values)
+        with _listened_to(model for model, _ in SAMPLES) if built else nullcontext():
+            ways.append({model.__name__: _rows(model) for model, _ in SAMPLES})
+    return ways
+
+
+SAMPLES: tuple[tuple[type[Any], dict[str, Any]], ...] = (
+    (
+        Errand,
+        {
+            "id": uuid5(NAMESPACE_DNS, "errand"),
+            "title": 'To "Ærø", {and} back \\ NULL',
+            "first_at": datetime(2026, 3, 1, 8, 15, 30, 123456, tzinfo=UTC),
+            "back_on": date(2026, 3, 3),
+            "cost": Decimal("1234.50"),
+            "notes": {"a": [1, None, "ß"]},
+            "sheet": "sheets/one.pdf",
+            "recurrence_rule": "FREQ=DAILY",
+            "recurrence_timezone": "Europe/Paris",
+        },
+    ),
+    (
+        Todo,
+        {
+            "pk": 1,
+            "title": "No owner, no reminder, no zone",
+            "due_at": datetime(2026, 3, 1, 9, tzinfo=UTC),
+            "recurrence_rule": "FREQ=WEEKLY",
+        },
+    ),
+    (
+        Lesson,
+        {
+            "pk": 1,
+            "title": "In two tables",
+            "first_at": datetime(2026, 3, 1, 9, tzinfo=UTC),
+            "first_until": datetime(2026, 3, 1, 10, tzinfo=UTC),
+            "recurrence_rule": "FREQ=MONTHLY",
+            "recurrence_timezone": "America/New_York",
+        },
+    ),
+    (
+        Holiday,
+        {
+            "pk": 1,
+            "name": "A long weekend",
+            "first_on": date(2026, 1, 3),
+            "last_on": date(2026, 1, 5),
+            "recurrence_rule": "FREQ=MONTHLY",
+        },
+    ),
+)
+
+
+@contextmanager
+def _listened_to(models: Iterable[type[Any]]) -> Iterator[None]:
+    """Have someone listen to each new instance, so that each row must be one."""
+    heard = list(models)
+    for model in heard:
+        post_init.connect(_listen, sender=model)
+    yield
+    for model in heard:
+        post_init.disconnect(_listen, sender=model)
+
+
+def _listen(**facts: Any) -> None:
+    pass
+
+
+def _rows(model: type[Any]) -> list[dict[str, str]]:
+    layout = layout_of(model)
+    generate_occurrences(layout.template, now=NOW)
+    why = why_built_one_by_one(layout, "default")
+    rows = model.objects.filter(recurrence_parent__isnull=False).order_by("recurrence_id")
+    return [
+        {"why": why, **{name: _told(name, value) for name, value in row.items()}}
+        for row in rows.values()
+    ]
+
+
+def _told(name: str, value: Any) -> str:
+    # What is another in each row is told by its kind, and whether it is recent.
+    if name == "token":
+        return value[32:]
+    if name == "id":
+        return type(value).__name__
+    if name in {"seen_at", "made_at", "changed_at", "created_at"}:
+        return str(abs(timezone.now() - value) < timedelta(minutes=1))
+    return repr(value)
 
 
 def years() -> list[int]:
@@ -140,7 +246,8 @@ class _Killer:
 
 
 VERBS: dict[str, Callable[..., Any]] = {
-    verb.__name__: verb for verb in (migrate, seed, generate, tally, years, hold, release, sweep)
+    verb.__name__: verb
+    for verb in (both_ways, migrate, seed, generate, tally, years, hold, release, sweep)
 }
 
 if __name__ == "__main__":

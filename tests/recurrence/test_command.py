@@ -25,6 +25,7 @@ def test_one_line_for_each_model_and_a_number(make_todo):
     assert run().splitlines() == [
         "host.Todo: 5 made, 0 changed, 0 removed, 1 set aside (2 templates were due)",
         "host.Shift: 0 made, 0 changed, 0 removed, 0 set aside (0 templates were due)",
+        "host.Errand: 0 made, 0 changed, 0 removed, 0 set aside (0 templates were due)",
         "host.Holiday: 0 made, 0 changed, 0 removed, 0 set aside (0 templates were due)",
         "host.Course: 0 made, 0 changed, 0 removed, 0 set aside (0 templates were due)",
         "host.Subscription: 0 made, 0 changed, 0 removed, 0 set aside (0 templates were due)",
@@ -69,8 +70,8 @@ def test_json_holds_the_reports(make_todo):
         (
             ["--model", "host.Tudo"],
             "'host.Tudo' is not a recurring model. Did you mean 'host.Todo'? "
-            "Recurring models are: host.Course, host.Holiday, host.Shift, host.Subscription, "
-            "host.Todo.",
+            "Recurring models are: host.Course, host.Errand, host.Holiday, host.Shift, "
+            "host.Subscription, host.Todo.",
         ),
         (["--limit", "0"], "--limit 0: give a number of templates from 1."),
         (

@@ -1,76 +1,14 @@
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from tests.recurrence.conftest import Actor
 
 TEMPLATES = 1_000
 ALL_ROWS = {"rows": 5 * TEMPLATES, "partial": 0, "whole": TEMPLATES, "set_aside": 0}
-
-
-class Actor:
-    """A process that does what it is told; see tests/recurrence/actor.py."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-
-    def tell(self, *words: object) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(" ".join(map(str, words)) + "\n")
-        self.process.stdin.flush()
-
-    def answer(self) -> Any:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, f"The process ended with {self.process.wait(10)}."
-        return json.loads(line)
-
-    def ask(self, *words: object) -> Any:
-        self.tell(*words)
-        return self.answer()
-
-
-@pytest.fixture
-def start_actors(tmp_path: Path) -> Iterator[Callable[[str, int], list[Actor]]]:
-    """Start processes on the database of a URL, in which the tables are made first."""
-    with ExitStack() as running:
-
-        def start(url: str, number: int) -> list[Actor]:
-            environment = {**os.environ, "DATABASE_URL": url, "HOST_DIR": str(tmp_path)}
-            actors = []
-            for _ in range(number):
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "tests.recurrence.actor"],
-                    env=environment,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                )
-                running.callback(_end, process)
-                actors.append(Actor(process))
-            actors[0].ask("migrate")
-            return actors
-
-        yield start
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    with process:
-        assert process.stdin is not None
-        process.stdin.close()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
 
 
 def run_at_once(actors: list[Actor], templates: int = TEMPLATES) -> tuple[int, dict[str, int]]:

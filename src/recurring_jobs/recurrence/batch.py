@@ -12,17 +12,28 @@ from django.db import OperationalError, connections, models, transaction
 from django.db.models import Q
 
 from recurring_jobs.exceptions import RecurringJobsError
+from recurring_jobs.recurrence.insertion import (
+    Draft,
+    Drafting,
+    has_hook,
+    insert,
+    why_built_one_by_one,
+)
 from recurring_jobs.recurrence.links import read_links, write_links
-from recurring_jobs.recurrence.models import RecurringTemplateMixin
 from recurring_jobs.recurrence.options import column
 from recurring_jobs.recurrence.planning import Reading, TemplatePlan, plan_template, set_aside
 from recurring_jobs.recurrence.reconcile import SLACK
+from recurring_jobs.recurrence.row_list import RowList, can_join
+from recurring_jobs.recurrence.rows import build
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from recurring_jobs.recurrence.layout import Layout
+    from recurring_jobs.recurrence.models import RecurringTemplateMixin
+    from recurring_jobs.recurrence.planning import Maker
+    from recurring_jobs.recurrence.window import Series
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -44,6 +55,7 @@ def plan_batch(
     The plans end early when they hold as many rows as one transaction should write.
     """
     read_links(layout, templates, using)
+    maker = maker_of(layout, using)
     tries = [_Try(template, using) for template in templates]
     for each in tries:
         each.read()
@@ -51,7 +63,7 @@ def plan_batch(
     plans: list[TemplatePlan] = []
     planned = 0
     for each in tries:
-        plan = each.plan(now, ahead.get(each.template.pk, ()))
+        plan = each.plan(now, ahead.get(each.template.pk, ()), maker)
         plans.append(plan)
         planned += len(plan.rows.insert)
         if planned >= ROWS_PER_TRANSACTION:
@@ -80,14 +92,6 @@ def write_batch(layout: Layout, plans: Sequence[TemplatePlan], *, using: str) ->
     return done
 
 
-def has_hook(model: type[models.Model]) -> bool:
-    """
-    Return whether the host has a build_occurrence() of its own in the template *model*.
-    """
-    hook = getattr(model, "build_occurrence", None)
-    return hook is not RecurringTemplateMixin.build_occurrence
-
-
 def rows_of(model: type[models.Model], using: str) -> models.QuerySet[Any]:
     """
     Return all rows of *model*, past its managers.
@@ -95,6 +99,15 @@ def rows_of(model: type[models.Model], using: str) -> models.QuerySet[Any]:
     The generator's own writes are no edits of a person, and a manager may hide rows.
     """
     return models.QuerySet(model, using=using)
+
+
+def maker_of(layout: Layout, using: str) -> Callable[[Any, Series], Maker]:
+    """
+    Return what turns a template and its series into a maker of what is inserted for it.
+    """
+    if why_built_one_by_one(layout, using):
+        return lambda template, series: partial(build, template, series)
+    return partial(Drafting, layout)
 
 
 class _Try:
@@ -113,10 +126,10 @@ class _Try:
     def read(self) -> None:
         self.reading = self._guarded(partial(Reading.of, self.template))
 
-    def plan(self, now: datetime, rows_ahead: Sequence[Any]) -> TemplatePlan:
+    def plan(self, now: datetime, rows_ahead: Sequence[Any], maker: Any) -> TemplatePlan:
         plan = None
         if self.reading is not None:
-            plan = self._guarded(partial(plan_template, self.reading, now, rows_ahead))
+            plan = self._guarded(partial(plan_template, self.reading, now, rows_ahead, maker))
         return plan or self.failure or TemplatePlan(self.template)
 
     def _guarded(self, step: Callable[[], T]) -> T | None:
@@ -222,8 +235,11 @@ def _write_rows(layout: Layout, plans: Sequence[TemplatePlan], using: str) -> No
         names = sorted({name for _, changed in updated for name in changed} - links)
         if names:
             rows.bulk_update([row for row, _ in updated], names)
-    if inserted:
-        rows.bulk_create(inserted)
+    drafts = [row for row in inserted if isinstance(row, Draft)]
+    if drafts:
+        insert(layout, drafts, using=using)
+    if built := [row for row in inserted if not isinstance(row, Draft)]:
+        rows.bulk_create(built)
     write_links(layout, plans, using)
 
 
@@ -247,23 +263,34 @@ def _write_notes(layout: Layout, plans: Sequence[TemplatePlan], using: str) -> N
 
 def _update_each(
     model: type[models.Model],
-    rows: Sequence[RecurringTemplateMixin],
+    templates: Sequence[RecurringTemplateMixin],
     names: Sequence[str],
     using: str,
 ) -> None:
     # What bulk_update() does, without an expression for each value, which took more time
     # than all the rest of a pass.
-    if not rows:
+    if not templates:
         return
-    connection = connections[using]
-    fields = [*(column(model, name) for name in names), model._meta.pk]
-    quoted = [connection.ops.quote_name(str(field.column)) for field in fields]
-    assignments = ", ".join(f"{name} = %s" for name in quoted[:-1])
-    table = connection.ops.quote_name(model._meta.db_table)
-    statement = f"UPDATE {table} SET {assignments} WHERE {quoted[-1]} = %s"  # noqa: S608  quoted
-    values = [
-        [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
-        for row in rows
-    ]
+    connection, key = connections[using], model._meta.pk
+    fields = [column(model, name) for name in names]
     with connection.cursor() as cursor:
-        cursor.executemany(statement, values)
+        if connection.vendor != "sqlite" and can_join(key, connection):
+            rows = RowList(connection)
+            for field in (key, *fields):
+                values = [getattr(each, field.attname) for each in templates]
+                rows.add(field, values, instants=isinstance(field, models.DateTimeField))
+            cursor.execute(*rows.update(model, fields))
+            return
+        quote = connection.ops.quote_name
+        changes = ", ".join(f"{quote(str(field.column))} = %s" for field in fields)
+        table, pk = quote(model._meta.db_table), quote(str(key.column))
+        cursor.executemany(
+            f"UPDATE {table} SET {changes} WHERE {pk} = %s",  # noqa: S608  all quoted
+            [
+                [
+                    field.get_db_prep_save(getattr(each, field.attname), connection)
+                    for field in (*fields, key)
+                ]
+                for each in templates
+            ],
+        )

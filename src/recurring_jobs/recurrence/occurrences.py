@@ -55,7 +55,7 @@ def generate_occurrences(
     *,
     now: datetime | None = None,
     using: str | None = None,
-    batch_size: int = 200,
+    batch_size: int = 1_000,
     limit: int | None = None,
     dry_run: bool = False,
 ) -> GenerationReport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
@@ -27,6 +28,7 @@ def declared_options(model: type[models.Model]) -> dict[str, Any]:
     return {name: getattr(inner, name) for name in dir(inner) if not name.startswith("_")}
 
 
+@cache
 def start_of(model: type[models.Model]) -> str:
     """
     Return the name of the field that *model*, which has a rule, starts at.

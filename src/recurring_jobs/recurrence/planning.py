@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from recurring_jobs.recurrence.layout import layout_of
 from recurring_jobs.recurrence.reconcile import RowChanges, reconcile
-from recurring_jobs.recurrence.rows import build, series_of, snapshot_of
+from recurring_jobs.recurrence.rows import series_of, snapshot_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from recurring_jobs.recurrence.models import RecurringTemplateMixin
     from recurring_jobs.recurrence.window import Series, Window
+    from recurring_jobs.rules import Occurrence
+
+    #: Turns an occurrence into what will be written for it: a row, or the draft of one.
+    Maker = Callable[[Occurrence], Any]
 
 
 @dataclass(slots=True)
@@ -56,9 +60,14 @@ class Reading:
         return bool(self.made_from != self.template.recurrence_made_from)
 
 
-def plan_template(reading: Reading, now: datetime, rows_ahead: Iterable[Any]) -> TemplatePlan:
+def plan_template(
+    reading: Reading,
+    now: datetime,
+    rows_ahead: Iterable[Any],
+    maker: Callable[[RecurringTemplateMixin, Series], Maker],
+) -> TemplatePlan:
     """
-    Return what a template needs at *now*.
+    Return what a template needs at *now*; *maker* says what is to be inserted for it.
 
     *rows_ahead* are its rows that lie ahead; they are only looked at when it was edited.
     Raise what the host's build_occurrence() raises.
@@ -66,12 +75,13 @@ def plan_template(reading: Reading, now: datetime, rows_ahead: Iterable[Any]) ->
     template, series = reading.template, reading.series
     if series is None:
         return TemplatePlan(template, reconcile(template, None, (), rows_ahead, now))
+    make = maker(template, series)
     layout = layout_of(type(template))
     window = series.window(now, ahead=layout.ahead, horizon=layout.horizon)
     if reading.is_edited:
-        rows = reconcile(template, series, window.needed, rows_ahead, now)
+        rows = reconcile(template, series, window.needed, rows_ahead, now, make)
     else:
-        rows = _continued(template, series, window)
+        rows = _continued(template, window, make)
     return TemplatePlan(template, rows, window.due_at, reading.made_from)
 
 
@@ -83,12 +93,12 @@ def set_aside(template: RecurringTemplateMixin, error: Exception) -> TemplatePla
     return TemplatePlan(template, reason=f"{kind}{error}"[:1000] or type(error).__name__)
 
 
-def _continued(template: RecurringTemplateMixin, series: Series, window: Window) -> RowChanges:
+def _continued(template: RecurringTemplateMixin, window: Window, make: Maker) -> RowChanges:
     # Only forward: what lies before the cursor was made once, and if it has no row now,
     # a person deleted it.
     cursor = template.recurrence_cursor or ""
     fresh = [occurrence for occurrence in window.needed if occurrence.nominal > cursor]
     return RowChanges(
-        insert=[build(template, series, occurrence) for occurrence in fresh],
+        insert=[make(occurrence) for occurrence in fresh],
         cursor=fresh[-1].nominal if fresh else cursor,
     )

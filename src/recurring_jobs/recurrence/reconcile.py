@@ -11,7 +11,7 @@ from recurring_jobs.recurrence.layout import layout_of
 from recurring_jobs.recurrence.rows import adopt, as_it_was, build, differs, series_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from recurring_jobs.recurrence.models import RecurringTemplateMixin
     from recurring_jobs.recurrence.window import Series
@@ -37,6 +37,7 @@ def reconcile(
     needed: Sequence[Occurrence],
     rows: Iterable[Any],
     now: datetime,
+    make: Callable[[Occurrence], Any] | None = None,
 ) -> RowChanges:
     """
     Return how *rows* become what *template* now asks for, leaving alone what people did.
@@ -45,7 +46,7 @@ def reconcile(
     as the generator wrote it when the template was what it was then, is changed or taken
     away; every other row stays. A nominal time that was made once and has no row any more
     was deleted by a person, and is not made again. *series* is None where the template
-    has lost its rule.
+    has lost its rule. What is to be inserted is what *make* makes of an occurrence.
     """
     by_id = {row.recurrence_id: row for row in rows}
     past = _Past.of(template, now)
@@ -62,9 +63,9 @@ def reconcile(
         elif names := adopt(row, build(template, series, wanted[nominal])):
             changes.update.append((row, names))
     made = {} if past is None else past.made
-    if series is not None:
+    if make is not None:
         changes.insert = [
-            build(template, series, occurrence)
+            make(occurrence)
             for occurrence in needed
             if occurrence.nominal not in by_id and occurrence.nominal not in made
         ]

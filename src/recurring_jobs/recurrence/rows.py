@@ -17,7 +17,7 @@ from recurring_jobs.conf import conf
 from recurring_jobs.recurrence.layout import layout_of
 from recurring_jobs.recurrence.links import keep_links, links_of
 from recurring_jobs.recurrence.options import has_field, start_of
-from recurring_jobs.recurrence.window import Series, shifted
+from recurring_jobs.recurrence.window import Series, shift_of
 from recurring_jobs.recurrence.zones import zone_named
 from recurring_jobs.rules import Rule
 
@@ -98,8 +98,7 @@ def occurrence_values(template: RecurringTemplateMixin, at: datetime | date) -> 
         zone = zone_named(template.recurrence_timezone)
         origin = layout.start.source.value_from_object(template)
         for source, target in layout.shifted:
-            moved = shifted(source.value_from_object(template), origin, at, zone)
-            values[target.name] = moved
+            values[target.name] = shift_of(source.value_from_object(template), origin, zone)(at)
     for source, target in layout.copied:
         values[target.attname] = _own_copy(source.value_from_object(template))
     return values
@@ -120,9 +119,7 @@ def snapshot_of(template: RecurringTemplateMixin, series: Series) -> dict[str, A
     }
     if layout.linked:
         snapshot["links"] = links_of(template)
-    # Through JSON, so that it equals what comes back from the column.
-    plain: dict[str, Any] = json.loads(json.dumps(snapshot, cls=DjangoJSONEncoder))
-    return plain
+    return snapshot
 
 
 def as_it_was(template: RecurringTemplateMixin, snapshot: dict[str, Any]) -> RecurringTemplateMixin:
@@ -220,8 +217,13 @@ def _own_copy(value: Any) -> Any:
 
 
 def _plain(template: models.Model, field: models.Field[Any, Any]) -> Any:
-    value = field.value_from_object(template)
-    return None if value is None else field.value_to_string(template)
+    if field.value_from_object(template) is None:
+        return None
+    text = field.value_to_string(template)
+    if type(text) in {str, int, bool}:
+        return text
+    # Through JSON, so that it equals what comes back from the column.
+    return json.loads(json.dumps(text, cls=DjangoJSONEncoder))
 
 
 def _stored(at: datetime | date) -> datetime | date:

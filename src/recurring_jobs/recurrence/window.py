@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import timedelta
     from zoneinfo import ZoneInfo
 
@@ -60,16 +60,16 @@ class Series:
         until = None if horizon is None else now + horizon
         needed: list[Occurrence] = []
         for occurrence in self.after(now):
-            at = self.instant(occurrence.at)
-            if len(needed) >= ahead and (until is None or at > until):
-                return Window(needed, self._due_at(needed, at, ahead=ahead, horizon=horizon))
+            if len(needed) >= ahead and (until is None or self.instant(occurrence.at) > until):
+                due_at = self._due_at(needed, occurrence, ahead=ahead, horizon=horizon)
+                return Window(needed, due_at)
             needed.append(occurrence)
         return Window(needed, None)
 
     def _due_at(
         self,
         needed: list[Occurrence],
-        missing_at: datetime,
+        missing: Occurrence,
         *,
         ahead: int,
         horizon: timedelta | None,
@@ -78,7 +78,7 @@ class Series:
         # so many of those that exist have passed that it is among the next *ahead*.
         moments = []
         if horizon is not None:
-            moments.append(missing_at - horizon)
+            moments.append(self.instant(missing.at) - horizon)
         if ahead:
             moments.append(self.instant(needed[len(needed) - ahead].at))
         return min(moments)
@@ -97,20 +97,22 @@ class Series:
         return there if isinstance(self.start, datetime) else there.date()
 
 
-def shifted(
-    value: datetime | date | None, start: datetime | date, at: datetime | date, zone: ZoneInfo
-) -> datetime | date | None:
+def shift_of(
+    value: datetime | date | None, start: datetime | date, zone: ZoneInfo
+) -> Callable[[datetime | date], datetime | date | None]:
     """
-    Return *value* moved along from a row that starts at *start* to one that starts at *at*.
+    Return how *value* moves along from a row that starts at *start* to one at another time.
 
     A date-time keeps its distance in elapsed time (an alarm one hour before stays one hour
     before, also over a clock change), a date its distance in days.
     """
     if value is None:
-        return None
+        return lambda _: None
     if isinstance(value, datetime):
-        return _instant(at, zone) + (_instant(value, zone) - _instant(start, zone))
-    return _day(at, zone) + (value - _day(start, zone))
+        elapsed = _instant(value, zone) - _instant(start, zone)
+        return lambda at: _instant(at, zone) + elapsed
+    days = value - _day(start, zone)
+    return lambda at: _day(at, zone) + days
 
 
 def _instant(at: datetime | date, zone: ZoneInfo) -> datetime:
