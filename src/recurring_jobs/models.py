@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recurring_jobs.periodic.models import Fire, Schedule
+from recurring_jobs.periodic.models import Beat, Fire, Schedule, ScheduleChange
 from recurring_jobs.recurrence.fields import RecurrenceRuleField
 from recurring_jobs.recurrence.models import (
     OccurrenceModelMixin,
@@ -23,6 +23,7 @@ from recurring_jobs.recurrence.querysets import (
 from recurring_jobs.runs.models import DeadLetter, Run, TaskLock
 
 __all__ = [
+    "Beat",
     "DeadLetter",
     "Fire",
     "OccurrenceManager",
@@ -40,5 +41,4 @@ __all__ = [
     "RecurringTemplateQuerySet",
     "Run",
     "Schedule",
-    "TaskLock",
-]
+    "ScheduleChange",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurring_jobs.periodic.policy import MAX_CATCHUP, Decision, Taken, decide
+from recurring_jobs.periodic.policy import MAX_CATCHUP, Decision, MisfirePolicy, Taken, decide
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -33,7 +33,7 @@ def test_time_just_reached_is_fired_under_every_policy():
             NOON,
             now=NOON + timedelta(seconds=5),
             next_after=every(timedelta(hours=1)),
-            misfire=misfire,
+            policy=MisfirePolicy(misfire),
         )
         for misfire in ("latest", "earliest", "all", "skip")
     }
@@ -56,7 +56,9 @@ def test_four_missed_hours_follow_the_policy(misfire, taken, missed):
     """
     now = NOON + timedelta(hours=3, minutes=30)
 
-    decision = decide(NOON, now=now, next_after=every(timedelta(hours=1)), misfire=misfire)
+    decision = decide(
+        NOON, now=now, next_after=every(timedelta(hours=1)), policy=MisfirePolicy(misfire)
+    )
 
     assert decision == Decision(tuple(taken), missed, NOON + timedelta(hours=4))
 
@@ -67,7 +69,9 @@ def test_all_takes_the_newest_ten_and_counts_the_rest():
     """
     now = NOON + timedelta(hours=19, minutes=30)
 
-    decision = decide(NOON, now=now, next_after=every(timedelta(hours=1)), misfire="all")
+    decision = decide(
+        NOON, now=now, next_after=every(timedelta(hours=1)), policy=MisfirePolicy("all")
+    )
 
     assert [each.nominal_at for each in decision.taken] == hours(*range(10, 20))
     assert len(decision.taken) == MAX_CATCHUP
@@ -137,7 +141,7 @@ def test_every_time_is_taken_stood_for_or_missed_once(minutes, late, misfire):
     step = timedelta(minutes=minutes)
     now = NOON + timedelta(seconds=late)
 
-    decision = decide(NOON, now=now, next_after=every(step), misfire=misfire)
+    decision = decide(NOON, now=now, next_after=every(step), policy=MisfirePolicy(misfire))
 
     counted = sum(each.stands_for for each in decision.taken)
     counted += decision.missed.stands_for if decision.missed else 0

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, get_args
 
 from recurring_jobs.exceptions import InvalidDeclarationError, did_you_mean
+from recurring_jobs.periodic import policy
 from recurring_jobs.periodic.options import (
     OptionError,
     Reader,
     as_json,
     one_of,
     read_args,
+    read_count,
+    read_duration,
     read_flag,
     read_instant,
+    read_limit,
     read_mapping,
     read_name,
     read_priority,
@@ -29,7 +34,8 @@ if TYPE_CHECKING:
 
     from recurring_jobs.periodic.triggers import Trigger
 
-MISFIRES = ("latest", "earliest", "all", "skip")
+MISFIRES = get_args(policy.Misfire)
+OVERLAPS = get_args(policy.Overlap)
 
 
 def _in_task(read: Reader) -> dict[str, Any]:
@@ -71,6 +77,14 @@ class Declaration:
     time_limit: int | None = field(default=None, metadata=_in_schedule(read_seconds))
     soft_time_limit: int | None = field(default=None, metadata=_in_schedule(read_seconds))
     misfire: str = field(default="latest", metadata=_in_schedule(one_of(*MISFIRES)))
+    grace: timedelta = field(default=policy.GRACE, metadata=_in_schedule(read_duration))
+    catchup_window: timedelta = field(
+        default=policy.CATCHUP_WINDOW, metadata=_in_schedule(read_duration)
+    )
+    max_catchup: int = field(default=policy.MAX_CATCHUP, metadata=_in_schedule(read_count))
+    overlap: str = field(default="allow", metadata=_in_schedule(one_of(*OVERLAPS)))
+    jitter: timedelta = field(default=timedelta(0), metadata=_in_schedule(read_duration))
+    pause_after_failures: int | None = field(default=None, metadata=_in_schedule(read_limit))
 
     def values(self) -> dict[str, Any]:
         """Return every field but name and source as JSON values: what is compared and kept."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
 from django.db import connections, router, transaction
@@ -159,7 +159,7 @@ def _claim(schedule: Schedule, task: Any, now: datetime, using: str) -> list[Fir
         schedule.next_fire_at,
         now=now,
         next_after=trigger.next_after,
-        misfire=cast("policy.Misfire", schedule.misfire),
+        policy=schedule.misfire_policy,
     )
     fires = _record(schedule, task, decision, now, using)
     next_fire_at = _within_life(task, decision.next_fire_at)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import cast
+
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from recurring_jobs.periodic import policy
 
 
 class Schedule(models.Model):
@@ -22,6 +28,16 @@ class Schedule(models.Model):
         EARLIEST = "earliest", _("the earliest one is fired")
         ALL = "all", _("each one is fired")
         SKIP = "skip", _("none is fired")
+
+    class Overlap(models.TextChoices):
+        """What happens to a fire whose time has come while an earlier one is still running."""
+
+        ALLOW = "allow", _("it starts beside it")
+        SKIP = "skip", _("it is skipped")
+        BUFFER_ONE = "buffer_one", _("one waits, the others are skipped")
+        BUFFER_ALL = "buffer_all", _("all wait, one after the other")
+        CANCEL_OTHER = "cancel_other", _("the running one is asked to stop, then it starts")
+        TERMINATE_OTHER = "terminate_other", _("the running one is killed, then it starts")
 
     periodic_task = models.OneToOneField(
         "django_celery_beat.PeriodicTask",
@@ -71,90 +87,71 @@ class Schedule(models.Model):
     misfire = models.CharField(
         _("misfire"), max_length=16, choices=Misfire.choices, default=Misfire.LATEST
     )
-    time_limit = models.PositiveIntegerField(
-        _("time limit"),
+    )
+    grace = models.DurationField(
+        _("grace"),
+        default=policy.GRACE,
+        validators=[MinValueValidator(timedelta(0))],
+        help_text=_("A fire that is at most this late is not a misfire."),
+    )
+    catchup_window = models.DurationField(
+        _("catch-up window"),
+        default=policy.CATCHUP_WINDOW,
+        validators=[MinValueValidator(timedelta(0))],
+        help_text=_("Fires that are later than this are never caught up."),
+    )
+    max_catchup = models.PositiveIntegerField(
+        _("most to catch up"),
+        default=policy.MAX_CATCHUP,
+        help_text=_("How many misfires are fired in one go where each one is fired."),
+    )
+    overlap = models.CharField(
+        _("overlap"), max_length=16, choices=Overlap.choices, default=Overlap.ALLOW
+    )
+    jitter = models.DurationField(
+        _("jitter"),
+        default=timedelta(0),
+        validators=[MinValueValidator(timedelta(0))],
+        help_text=_("Each fire starts up to this much later, by an offset of its own."),
+    )
+    remaining_fires = models.PositiveIntegerField(
+        _("remaining fires"),
         null=True,
         blank=True,
-        help_text=_("Seconds after which a run is killed; empty for the task's own."),
+        help_text=_("How many more times it fires before it ends; empty for no limit."),
     )
-    soft_time_limit = models.PositiveIntegerField(
-        _("soft time limit"),
+    pause_after_failures = models.PositiveIntegerField(
+        _("pause after failures"),
         null=True,
         blank=True,
-        help_text=_("Seconds after which a run is asked to end; empty for the task's own."),
+        validators=[MinValueValidator(1)],
+        help_text=_("It is paused when this many runs in a row have failed; empty for never."),
     )
-    trigger_key = models.CharField(
-        _("trigger key"),
-        max_length=64,
+    paused_at = models.DateTimeField(_("paused at"), null=True, blank=True, editable=False)
+    paused_until = models.DateTimeField(_("paused until"), null=True, blank=True, editable=False)
+    paused_by = models.CharField(_("paused by"), max_length=255, blank=True, editable=False)
+    pause_reason = models.TextField(_("paused because"), blank=True, editable=False)
+    resumed_at = models.DateTimeField(
+        _("resumed at"),
+        null=True,
         blank=True,
         editable=False,
-        help_text=_("Fingerprint of the trigger that the next fire was computed with."),
+        help_text=_("Failures before this do not count towards a pause."),
     )
-    next_fire_at = models.DateTimeField(_("next fire at"), null=True, blank=True, editable=False)
-    set_aside_reason = models.TextField(_("set aside because"), blank=True, editable=False)
-
-    class Meta:
-        verbose_name = _("schedule")
-        verbose_name_plural = _("schedules")
-        indexes = [models.Index(fields=["next_fire_at"], name="recurring_jobs_schedule_next")]
-        permissions = [("run_schedule", "Can run schedule now")]
-
-    def __str__(self) -> str:
-        return str(self.periodic_task.name)
-
-    @property
-    def is_declared(self) -> bool:
-        """Whether the row belongs to the code (and not to a person)."""
-        return bool(self.declared_in)
-
-
-class Fire(models.Model):
-    """One nominal time of one schedule, and what became of it."""
-
-    class Kind(models.TextChoices):
-        """Why a fire exists."""
-
-        SCHEDULED = "scheduled", _("scheduled")
-        MANUAL = "manual", _("run now")
-
-    class State(models.TextChoices):
-        """How far a fire has come."""
-
-        CLAIMED = "claimed", _("claimed")
-        PUBLISHED = "published", _("published")
-        MISSED = "missed", _("missed")
-        REFUSED = "refused", _("could not be sent")
-
-    schedule = models.ForeignKey(
-        Schedule, on_delete=models.CASCADE, related_name="fires", verbose_name=_("schedule")
+    taken_count = models.PositiveBigIntegerField(
+        _("fires taken"), default=0, editable=False, help_text=_("Those that were to be run.")
     )
-    kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices, default=Kind.SCHEDULED)
-    nominal_at = models.DateTimeField(_("nominal time"))
-    state = models.CharField(
-        _("state"), max_length=16, choices=State.choices, default=State.CLAIMED
+    missed_count = models.PositiveBigIntegerField(
+        _("fires missed"), default=0, editable=False, help_text=_("Too late, and not caught up.")
     )
-    task_id = models.CharField(_("task id"), max_length=64, unique=True)
-    stands_for = models.PositiveIntegerField(
-        _("stands for"),
-        default=1,
-        help_text=_("How many nominal times this fire stands for, itself included."),
+    skipped_count = models.PositiveBigIntegerField(
+        _("fires skipped"),
+        default=0,
+        editable=False,
+        help_text=_("Not run because an earlier one was still running, or by hand."),
     )
-    reason = models.TextField(_("reason"), blank=True)
-    claimed_at = models.DateTimeField(_("claimed at"), default=timezone.now)
-    published_at = models.DateTimeField(_("published at"), null=True, blank=True)
-
-    class Meta:
-        verbose_name = _("fire")
-        verbose_name_plural = _("fires")
-        ordering = ["-nominal_at"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["schedule", "kind", "nominal_at"], name="recurring_jobs_fire_once"
-            )
-        ]
-        indexes = [
-            models.Index(fields=["state", "claimed_at"], name="recurring_jobs_fire_state"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.schedule} @ {self.nominal_at.isoformat()}"
+    dropped_count = models.PositiveBigIntegerField(
+        _("fires dropped"),
+        default=0,
+        editable=False,
+        help_text=_("Not run because too many were waiting."),

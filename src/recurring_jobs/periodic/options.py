@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 LARGEST_INTEGER = 2_147_483_647
+LONGEST_DURATION = timedelta(days=3653)
 
 Reader = Callable[[object], Any]
 
@@ -90,6 +91,33 @@ def read_seconds(value: object) -> int | None:
     ):
         return int(seconds)
     message = f"is {value!r}. Give a timedelta or a number of whole seconds, at least 1."
+    raise OptionError(message)
+
+
+def read_duration(value: object) -> timedelta:
+    """Return a timedelta or a number of seconds as a timedelta, from nothing to ten years."""
+    duration = value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        duration = timedelta(seconds=min(value, LARGEST_INTEGER))
+    if isinstance(duration, timedelta) and timedelta(0) <= duration <= LONGEST_DURATION:
+        return duration
+    message = f"is {value!r}. Give a timedelta or a number of seconds, from 0 to ten years."
+    raise OptionError(message)
+
+
+def read_count(value: object) -> int:
+    """Return a whole number from 0 to 1000."""
+    if type(value) is int and 0 <= value <= 1000:
+        return value
+    message = f"is {value!r}. Give a number from 0 to 1000."
+    raise OptionError(message)
+
+
+def read_limit(value: object) -> int | None:
+    """Return a whole number from 1 to 1000, or None for no limit."""
+    if value is None or (type(value) is int and 1 <= value <= 1000):
+        return value
+    message = f"is {value!r}. Give a number from 1 to 1000, or None for no limit."
     raise OptionError(message)
 
 

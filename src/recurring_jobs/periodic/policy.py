@@ -10,15 +10,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Misfire = Literal["latest", "earliest", "all", "skip"]
+Overlap = Literal["allow", "skip", "buffer_one", "buffer_all", "cancel_other", "terminate_other"]
 
-#: A fire that is at most this late is not a misfire.
+#: How late a fire may be without being a misfire, unless its schedule says otherwise.
 GRACE = timedelta(seconds=60)
-#: Nominal times older than this are dropped, whatever the policy.
+#: How late a misfire may be and still be caught up, unless its schedule says otherwise.
 CATCHUP_WINDOW = timedelta(days=1)
-#: How many missed nominal times ``all`` takes in one go.
+#: How many misfires ``all`` takes in one go, unless its schedule says otherwise.
 MAX_CATCHUP = 10
 #: How many nominal times are counted one by one; an outage over more is not counted in full.
 MAX_LOOK = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class MisfirePolicy:
+    """
+    What becomes of nominal times that were reached late.
+
+    A time at most *grace* late is no misfire. Of the misfires, those later than
+    *catchup_window* are dropped; of the others *misfire* takes the latest, the earliest,
+    all (at most *max_catchup*, the newest) or none.
+    """
+
+    misfire: Misfire = "latest"
+    grace: timedelta = GRACE
+    catchup_window: timedelta = CATCHUP_WINDOW
+    max_catchup: int = MAX_CATCHUP
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +60,30 @@ def decide(
     *,
     now: datetime,
     next_after: Callable[[datetime], datetime | None],
-    misfire: Misfire = "latest",
+    policy: MisfirePolicy = MisfirePolicy(),
 ) -> Decision:
     """
     Return what to do at *now* with a schedule whose earliest unfired time is *first*.
 
     *next_after* gives the nominal time that follows an instant, or None at the end.
-    A time at most GRACE late is always fired, under every policy. Of the later ones,
-    those within CATCHUP_WINDOW are taken as *misfire* says (``latest`` and ``earliest``:
-    one that stands for all; ``all``: each, at most MAX_CATCHUP, the newest; ``skip``:
-    none). What is not taken comes back as one missed record that counts them.
+    What is on time is always taken. ``latest`` and ``earliest`` take one time that stands
+    for all misfires within the window. What is not taken comes back as one missed record
+    that counts them.
     """
     due, upcoming = _due_times(first, now, next_after)
-    on_time = [at for at in due if now - at <= GRACE]
-    late = [at for at in due if now - at > GRACE]
-    within = [at for at in late if now - at <= CATCHUP_WINDOW]
+    on_time = [at for at in due if now - at <= policy.grace]
+    late = [at for at in due if now - at > policy.grace]
+    within = [at for at in late if now - at <= policy.catchup_window]
 
-    if misfire == "all":
-        caught_up = within[-MAX_CATCHUP:]
+    if policy.misfire == "all":
+        caught_up = within[max(0, len(within) - policy.max_catchup) :]
         taken = [Taken(at) for at in caught_up + on_time]
         dropped = late[: len(late) - len(caught_up)]
-    elif misfire == "skip":
+    elif policy.misfire == "skip":
         taken, dropped = [Taken(at) for at in on_time], late
     else:
-        taken, dropped = _one_for_all(within, on_time, misfire), late[: len(late) - len(within)]
+        taken = _one_for_all(within, on_time, policy.misfire)
+        dropped = late[: len(late) - len(within)]
     missed = Taken(dropped[-1], len(dropped)) if dropped else None
     return Decision(tuple(taken), missed, upcoming)
 

@@ -22,6 +22,7 @@ from recurring_jobs.exceptions import (
     SettingError,
     did_you_mean,
 )
+from recurring_jobs.periodic import policy
 from recurring_jobs.periodic.declarations import Declaration, declare
 from recurring_jobs.periodic.drafts import WRITABLE, Draft, beat_drafts, settings_drafts
 
@@ -62,6 +63,12 @@ def periodic_task(  # noqa: PLR0913  the options of a schedule, each by keyword
     time_limit: float | timedelta | None = None,
     soft_time_limit: float | timedelta | None = None,
     misfire: str = "latest",
+    grace: float | timedelta = policy.GRACE,
+    catchup_window: float | timedelta = policy.CATCHUP_WINDOW,
+    max_catchup: int = policy.MAX_CATCHUP,
+    overlap: str = "allow",
+    jitter: float | timedelta = 0,
+    pause_after_failures: int | None = None,
 ) -> Callable[[_Task], _Task]:
     """
     Declare that a task runs when *trigger* says; ``setup_periodic_tasks`` stores it.
@@ -72,8 +79,13 @@ def periodic_task(  # noqa: PLR0913  the options of a schedule, each by keyword
     more from *end_time* on. *expires* (seconds or timedelta): a run that has not begun by
     then is dropped. *time_limit* and *soft_time_limit* are those of its runs.
     *misfire*: what becomes of fires missed while no beat ran: ``latest``, ``earliest``,
-    ``all`` or ``skip``. What cannot be is refused by ``setup_periodic_tasks``, and
-    nothing is stored then.
+    ``all`` or ``skip``. A fire at most *grace* late is not missed; one later than
+    *catchup_window* is never caught up; ``all`` takes at most the *max_catchup* newest.
+    *overlap*: what happens while an earlier fire still runs: ``allow``, ``skip``,
+    ``buffer_one``, ``buffer_all``, ``cancel_other`` or ``terminate_other``.
+    *jitter*: each fire starts up to this much later. *pause_after_failures*: so many failed
+    runs in a row pause the schedule. What cannot be is refused by
+    ``setup_periodic_tasks``, and nothing is stored then.
     """
     given = dict(locals())
     source = _caller()

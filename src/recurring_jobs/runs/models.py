@@ -103,6 +103,12 @@ class Run(models.Model):
         blank=True,
         help_text=_("Last sign of life of the worker, by the clock of the database."),
     )
+    cancel_requested_at = models.DateTimeField(
+        _("asked to stop at"),
+        null=True,
+        blank=True,
+        help_text=_("When the run was asked to end; the task decides when it does."),
+    )
     progress_done = models.PositiveBigIntegerField(_("done"), null=True, blank=True)
     progress_total = models.PositiveBigIntegerField(_("total"), null=True, blank=True)
     progress_note = models.CharField(_("note"), max_length=255, blank=True)
