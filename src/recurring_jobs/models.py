@@ -42,3 +42,5 @@ __all__ = [
     "Run",
     "Schedule",
     "ScheduleChange",
+    "TaskLock",
+]

@@ -148,3 +148,49 @@ def test_every_time_is_taken_stood_for_or_missed_once(minutes, late, misfire):
     assert counted == (now - NOON) // step + 1
     assert decision.next_fire_at is not None
     assert decision.next_fire_at > now
+
+
+@pytest.mark.parametrize(
+    ("policy", "taken", "missed"),
+    [
+        pytest.param(
+            MisfirePolicy("skip", grace=timedelta(hours=2)),
+            [Taken(at) for at in hours(2, 3)],
+            Taken(NOON + timedelta(hours=1), 2),
+            id="grace makes a late time on time",
+        ),
+        pytest.param(
+            MisfirePolicy("earliest", catchup_window=timedelta(hours=2)),
+            [Taken(NOON + timedelta(hours=2), 2)],
+            Taken(NOON + timedelta(hours=1), 2),
+            id="window drops the oldest",
+        ),
+        pytest.param(
+            MisfirePolicy("all", max_catchup=1),
+            [Taken(NOON + timedelta(hours=3))],
+            Taken(NOON + timedelta(hours=2), 3),
+            id="all takes the newest one",
+        ),
+        pytest.param(
+            MisfirePolicy("all", max_catchup=0),
+            [],
+            Taken(NOON + timedelta(hours=3), 4),
+            id="all may take none",
+        ),
+        pytest.param(
+            MisfirePolicy("latest", catchup_window=timedelta(0)),
+            [],
+            Taken(NOON + timedelta(hours=3), 4),
+            id="no window at all",
+        ),
+    ],
+)
+def test_bounds_of_a_schedule_count(policy, taken, missed):
+    """
+    Grace, window and the most to catch up are the schedule's own, and what they cut is counted.
+    """
+    now = NOON + timedelta(hours=3, minutes=30)
+
+    decision = decide(NOON, now=now, next_after=every(timedelta(hours=1)), policy=policy)
+
+    assert decision == Decision(tuple(taken), missed, NOON + timedelta(hours=4))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -362,3 +362,38 @@ def test_unknown_name_is_refused(celery_app):
     """
     with pytest.raises(UnknownScheduleError, match=r"'onne' is declared.*'one'"):
         sync(celery_app, {"one": {}}, only=["onne"])
+
+
+def test_policies_are_stored_beside_the_row_and_compared(celery_app):
+    """
+    Misfire bounds, overlap, jitter and pausing stand in our row; an operator's edit is drift.
+    """
+    declared = {
+        "one": {
+            "misfire": "all",
+            "grace": 5,
+            "catchup_window": timedelta(hours=2),
+            "max_catchup": 3,
+            "overlap": "buffer_one",
+            "jitter": timedelta(minutes=1),
+            "pause_after_failures": 4,
+        }
+    }
+    sync(celery_app, declared)
+    stored = Schedule.objects.values(*declared["one"]).get()
+    Schedule.objects.update(jitter=timedelta(0))
+
+    plan = sync(celery_app, declared)
+
+    assert stored == {
+        "misfire": "all",
+        "grace": timedelta(seconds=5),
+        "catchup_window": timedelta(hours=2),
+        "max_catchup": 3,
+        "overlap": "buffer_one",
+        "jitter": timedelta(minutes=1),
+        "pause_after_failures": 4,
+    }
+    assert [(each.field, each.stored, each.declared) for each in plan.drift] == [
+        ("jitter", 0.0, 60.0)
+    ]

@@ -87,6 +87,17 @@ class Schedule(models.Model):
     misfire = models.CharField(
         _("misfire"), max_length=16, choices=Misfire.choices, default=Misfire.LATEST
     )
+    time_limit = models.PositiveIntegerField(
+        _("time limit"),
+        null=True,
+        blank=True,
+        help_text=_("Seconds after which a run is killed; empty for the task's own."),
+    )
+    soft_time_limit = models.PositiveIntegerField(
+        _("soft time limit"),
+        null=True,
+        blank=True,
+        help_text=_("Seconds after which a run is asked to end; empty for the task's own."),
     )
     grace = models.DurationField(
         _("grace"),
@@ -155,3 +166,169 @@ class Schedule(models.Model):
         default=0,
         editable=False,
         help_text=_("Not run because too many were waiting."),
+    )
+    trigger_key = models.CharField(
+        _("trigger key"),
+        max_length=64,
+        blank=True,
+        editable=False,
+        help_text=_("Fingerprint of the trigger that the next fire was computed with."),
+    )
+    next_fire_at = models.DateTimeField(_("next fire at"), null=True, blank=True, editable=False)
+    set_aside_reason = models.TextField(_("set aside because"), blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("schedule")
+        verbose_name_plural = _("schedules")
+        indexes = [models.Index(fields=["next_fire_at"], name="recurring_jobs_schedule_next")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(
+                    grace__gte=timedelta(0),
+                    catchup_window__gte=timedelta(0),
+                    jitter__gte=timedelta(0),
+                ),
+                name="recurring_jobs_schedule_no_negative_time",
+            ),
+        ]
+        permissions = [("run_schedule", "Can run schedule now")]
+
+    def __str__(self) -> str:
+        return str(self.periodic_task.name)
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether the row belongs to the code (and not to a person)."""
+        return bool(self.declared_in)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether somebody, or too many failures, paused it."""
+        return self.paused_at is not None
+
+    @property
+    def misfire_policy(self) -> policy.MisfirePolicy:
+        """What becomes of its nominal times that were reached late."""
+        return policy.MisfirePolicy(
+            misfire=cast("policy.Misfire", self.misfire),
+            grace=self.grace,
+            catchup_window=self.catchup_window,
+            max_catchup=self.max_catchup,
+        )
+
+
+class Fire(models.Model):
+    """One nominal time of one schedule, and what became of it."""
+
+    class Kind(models.TextChoices):
+        """Why a fire exists."""
+
+        SCHEDULED = "scheduled", _("scheduled")
+        MANUAL = "manual", _("run now")
+        BACKFILL = "backfill", _("backfill")
+
+    class State(models.TextChoices):
+        """How far a fire has come."""
+
+        WAITING = "waiting", _("waits for its time")
+        BUFFERED = "buffered", _("waits for the one before")
+        CLAIMED = "claimed", _("claimed")
+        PUBLISHED = "published", _("published")
+        MISSED = "missed", _("missed")
+        SKIPPED = "skipped", _("skipped")
+        DROPPED = "dropped", _("dropped")
+        REFUSED = "refused", _("could not be sent")
+
+    schedule = models.ForeignKey(
+        Schedule, on_delete=models.CASCADE, related_name="fires", verbose_name=_("schedule")
+    )
+    kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices, default=Kind.SCHEDULED)
+    nominal_at = models.DateTimeField(_("nominal time"))
+    state = models.CharField(
+        _("state"), max_length=16, choices=State.choices, default=State.CLAIMED
+    )
+    task_id = models.CharField(_("task id"), max_length=64, unique=True)
+    stands_for = models.PositiveIntegerField(
+        _("stands for"),
+        default=1,
+        help_text=_("How many nominal times this fire stands for, itself included."),
+    )
+    reason = models.TextField(_("reason"), blank=True)
+    overlap = models.CharField(
+        _("overlap"),
+        max_length=16,
+        choices=Schedule.Overlap.choices,
+        blank=True,
+        help_text=_("What counts for this fire alone; empty for what the schedule says."),
+    )
+    due_at = models.DateTimeField(
+        _("due at"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("When a beat looks at it next; empty when nothing is left to do."),
+    )
+    claimed_at = models.DateTimeField(_("claimed at"), default=timezone.now)
+    published_at = models.DateTimeField(_("published at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("fire")
+        verbose_name_plural = _("fires")
+        ordering = ["-nominal_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["schedule", "kind", "nominal_at"], name="recurring_jobs_fire_once"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], name="recurring_jobs_fire_due"),
+            models.Index(fields=["state", "claimed_at"], name="recurring_jobs_fire_state"),
+            models.Index(fields=["schedule", "claimed_at"], name="recurring_jobs_fire_recent"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.schedule} @ {self.nominal_at.isoformat()}"
+
+
+class ScheduleChange(models.Model):
+    """
+    A note that a periodic task or its trigger was changed, for the beats to look at.
+
+    Triggers of the database write it in the transaction of the change, whoever makes that;
+    see ``change_feed``.
+    """
+
+    # Not a foreign key: the periodic task may be gone by the time that it is read.
+    periodic_task_id = models.BigIntegerField(_("periodic task"))
+
+    class Meta:
+        verbose_name = _("schedule change")
+        verbose_name_plural = _("schedule changes")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"PeriodicTask {self.periodic_task_id}"
+
+
+class Beat(models.Model):
+    """One process that fires schedules, and when it last did its round."""
+
+    name = models.CharField(
+        _("name"), max_length=255, unique=True, help_text=_("Host name and process id.")
+    )
+    started_at = models.DateTimeField(_("started at"))
+    ticked_at = models.DateTimeField(_("last tick at"))
+    tick_took = models.DurationField(_("last tick took"), default=timedelta(0))
+    clock_skew = models.DurationField(
+        _("clock skew"),
+        default=timedelta(0),
+        help_text=_("How far the clock of its host is ahead of the database's."),
+    )
+
+    class Meta:
+        verbose_name = _("beat")
+        verbose_name_plural = _("beats")
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return self.name
