@@ -89,6 +89,31 @@ def test_bulk_create_makes_templates_due(db):
     assert due_at(template) == AT_ONCE
 
 
+@pytest.mark.parametrize(
+    ("fields", "due"),
+    [
+        (["title"], AT_ONCE),
+        (["recurrence_rule"], AT_ONCE),
+        (["done"], datetime(2026, 3, 3, 9, tzinfo=UTC)),
+    ],
+    ids=["copied", "rule taken away", "takes no part"],
+)
+def test_bulk_create_that_updates_makes_templates_due(settled, make_todo, fields, due):
+    """Rows given to bulk_create() may be there already; the templates among them are noticed."""
+    once = make_todo(recurrence_rule=None)
+    rows = [
+        Todo(pk=row.pk, title="Feed the cat", due_at=row.due_at, done=True)
+        for row in (settled, once)
+    ]
+
+    Todo.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["id"], update_fields=fields
+    )
+
+    assert due_at(settled) == due
+    assert due_at(once) is None
+
+
 def test_deferred_columns_do_not_hide_an_edit(settled):
     """A template of which only some columns were read is due after its save(), too."""
     row = Todo.objects.only("title").get(pk=settled.pk)

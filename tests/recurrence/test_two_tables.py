@@ -162,6 +162,21 @@ def test_new_zone_moves_the_rows(now):
     ]
 
 
+def test_new_zone_of_days_keeps_the_days(now):
+    """A day has no time of day to move: its rows only follow another clock from now on."""
+    subscription = make_subscription(recurrence_timezone="Europe/Paris")
+    generate_occurrences(Subscription, now=now)
+    before = list(subscription.occurrences.order_by("pk").values_list("pk", "billed_on"))
+
+    Subscription.objects.update(recurrence_timezone="Asia/Tokyo")
+    report = generate_occurrences(Subscription, now=now)
+
+    rows = subscription.occurrences.order_by("pk")
+    assert report == GenerationReport(templates=1, updated=3)
+    assert list(rows.values_list("pk", "billed_on")) == before
+    assert {row.recurrence_timezone for row in rows} == {"Asia/Tokyo"}
+
+
 def test_deleted_row_does_not_come_back(now):
     """What a person deleted, one by one or by queryset, stays deleted after an edit, too."""
     course = make_course()

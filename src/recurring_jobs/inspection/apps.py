@@ -31,7 +31,9 @@ def loaded_app() -> Celery:
     """
     app: Celery = get_current_app()
     if isinstance(app.loader, EmptyLoader):
-        raise CeleryAppMissingError(settings.ROOT_URLCONF.split(".")[0])
+        # A project that serves no pages has no ROOT_URLCONF.
+        module = getattr(settings, "ROOT_URLCONF", None) or settings.SETTINGS_MODULE or "project"
+        raise CeleryAppMissingError(module.split(".")[0])
     return app
 
 

@@ -122,6 +122,18 @@ def at_once_if_made_from() -> Combinable:
     return models.Case(made_from, default=None, output_field=models.DateTimeField())
 
 
+def due_by_columns() -> Combinable:
+    """
+    Return the expression for ``recurrence_due_at`` of rows of which any column was written.
+    """
+    takes_part = models.Q(recurrence_rule__isnull=False) | models.Q(recurrence_cursor__isnull=False)
+    return models.Case(
+        models.When(takes_part, then=models.Value(AT_ONCE)),
+        default=None,
+        output_field=models.DateTimeField(),
+    )
+
+
 def _normal_form(text: str) -> str:
     try:
         return str(Rule.parse(text, finest=conf.finest_frequency))

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from django.db import models
+from django.db import NotSupportedError, models, transaction
 from django.db.models import F, Q, Value
 from django.utils import timezone
 
-from recurring_jobs.recurrence.fields import AT_ONCE, at_once_if_made_from
+from recurring_jobs.recurrence.fields import AT_ONCE, at_once_if_made_from, due_by_columns
 from recurring_jobs.recurrence.layout import layout_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
     from typing import Self
 
 Row = TypeVar("Row", bound=models.Model)
+
+#: How many primary keys one statement names; SQLite takes 32,766 parameters.
+KEYS_AT_ONCE: Final = 5_000
 
 
 class RecurrenceRuleQuerySet(models.QuerySet[Row]):
@@ -30,8 +34,9 @@ class RecurringTemplateQuerySet(RecurrenceRuleQuerySet[Row]):
     """
     A queryset of rows that occurrences may be made from.
 
-    ``update()`` makes a template due at once when it writes the rule, the zone, the start
-    or a column that is copied or shifted, as ``save()`` does.
+    ``update()``, ``bulk_update()`` and ``bulk_create()`` make a template due at once when
+    they write the rule, the zone, the start or a column that is copied or shifted, as
+    ``save()`` does.
     """
 
     def due(self, now: datetime | None = None) -> Self:
@@ -43,11 +48,45 @@ class RecurringTemplateQuerySet(RecurrenceRuleQuerySet[Row]):
         """Templates that the generator could not read; ``recurrence_set_aside`` says why."""
         return self.exclude(recurrence_set_aside="")
 
+    def bulk_create(
+        self,
+        objs: Iterable[Row],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,  # noqa: FBT001, FBT002
+        update_conflicts: bool = False,  # noqa: FBT001, FBT002
+        update_fields: Collection[str] | None = None,
+        unique_fields: Collection[str] | None = None,
+    ) -> list[Row]:
+        """
+        Make rows as Django does, and make due the templates that ``update_conflicts`` changed.
+
+        Raise NotSupportedError where the database does not tell which rows those are.
+        """
+        self._for_write = True  # so that self.db is where the rows go
+        with transaction.atomic(using=self.db, savepoint=False):
+            rows = super().bulk_create(
+                objs, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
+            )
+            if update_fields and not layout_of(self.model).watched.isdisjoint(update_fields):
+                self._make_due([row.pk for row in rows])
+        return rows
+
     def update(self, **values: Any) -> int:
         watched = layout_of(self.model).watched
         if "recurrence_due_at" not in values and not watched.isdisjoint(values):
             values = {**values, "recurrence_set_aside": "", **_due_after(values)}
         return super().update(**values)
+
+    def _make_due(self, keys: Sequence[Any]) -> None:
+        if None in keys:
+            raise NotSupportedError(
+                "bulk_create(update_conflicts=True) cannot tell here which templates it changed. "
+                "Give the rows their primary keys, or use update() or save()."
+            )
+        rows = models.QuerySet[Any](self.model, using=self.db)
+        for first in range(0, len(keys), KEYS_AT_ONCE):
+            some = rows.filter(pk__in=keys[first : first + KEYS_AT_ONCE])
+            some.update(recurrence_due_at=due_by_columns(), recurrence_set_aside="")
 
 
 class OccurrenceQuerySet(models.QuerySet[Row]):
