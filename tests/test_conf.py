@@ -16,7 +16,6 @@ DEFAULTS = {
     "beat_republish_after": timedelta(seconds=30),
     "eager_longest_wait": timedelta(0),
     "finest_frequency": "HOURLY",
-    "lock_lease": timedelta(seconds=30),
     "heartbeat": timedelta(seconds=10),
     "overrides": {},
     "retry": {},
@@ -54,7 +53,6 @@ def test_every_key_has_a_property_and_a_default():
         ("BEAT_REPUBLISH_AFTER", timedelta(0)),
         ("EAGER_LONGEST_WAIT", timedelta(seconds=5)),
         ("FINEST_FREQUENCY", "DAILY"),
-        ("LOCK_LEASE", timedelta(seconds=1)),
         ("OVERRIDES", {"nightly": {"enabled": False}}),
         ("RETRY", {"max_retries": 0}),
         ("SCHEDULE", {"nightly": {"task": "x"}}),
@@ -96,14 +94,9 @@ def test_sensitive_keys_may_be_any_collection(settings, value):
             "RECURRING_JOBS['SENSITIVE_KEYS'] is 'pin' (str). "
             "Give a list or tuple or set or frozenset.",
         ),
-        (
-            "LOCK_LEASE",
-            timedelta(milliseconds=500),
-            "RECURRING_JOBS['LOCK_LEASE'] is 0:00:00.500000. Give at least 0:00:01.",
-        ),
         ("RETRY", None, "RECURRING_JOBS['RETRY'] is None (NoneType). Give a Mapping."),
     ],
-    ids=["text", "number", "text for a list", "too short", "none"],
+    ids=["text", "number", "text for a list", "none"],
 )
 def test_wrong_type_is_refused_on_use(settings, key, value, problem):
     """

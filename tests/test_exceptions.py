@@ -25,6 +25,7 @@ from recurring_jobs.exceptions import (
     NotSendableError,
     OverlapKeyError,
     RecurringJobsError,
+    RedactedError,
     RetryLater,
     RuleNeverOccursError,
     SettingError,
@@ -73,6 +74,7 @@ WORDS = {
         InvalidTaskOptionError("shop.clean", "retry_backoff", "is negative."),
         "Task 'shop.clean': retry_backoff is negative.",
     ),
+    "a redacted one": (RedactedError("LoginError", "[redacted]"), "LoginError: [redacted]"),
     "another run": (
         StillRunningError("shop.sync", "run-1", 3600.4),
         "Run run-1 of 'shop.sync' was still at work after 3600 s. Send this one again when it "

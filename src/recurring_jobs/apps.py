@@ -18,7 +18,9 @@ class RecurringJobsConfig(AppConfig):
         from recurring_jobs import checks  # noqa: F401  registers itself
         from recurring_jobs.recurrence import links
         from recurring_jobs.runs import reaper, recorder
+        from recurring_jobs.runs.logs import guard_logs
 
         recorder.connect()
         reaper.connect()
         links.connect()
+        guard_logs()

@@ -19,7 +19,6 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "EAGER_LONGEST_WAIT": timedelta,
     "FINEST_FREQUENCY": str,
     "HEARTBEAT": timedelta,
-    "LOCK_LEASE": timedelta,
     "OVERRIDES": Mapping,
     "RETRY": Mapping,
     "SCHEDULE": Mapping,
@@ -29,9 +28,6 @@ KEYS: dict[str, type | tuple[type, ...]] = {
 
 #: A shorter token of the API could be guessed, and opens nothing.
 SHORTEST_TOKEN = 20
-
-#: A shorter lease would end while a busy worker renews it.
-_SHORTEST_LEASE = timedelta(seconds=1)
 #: With shorter ones a busy machine would seem dead.
 _SHORTEST_HEARTBEAT = timedelta(seconds=1)
 
@@ -76,19 +72,12 @@ class Conf:
         return str(self._read("FINEST_FREQUENCY", "HOURLY"))
 
     @property
-    def lock_lease(self) -> timedelta:
-        """How long the lock of a ``no_overlap`` task outlives a worker that was killed."""
-        value: timedelta = self._read("LOCK_LEASE", timedelta(seconds=30))
-        if value < _SHORTEST_LEASE:
-            raise SettingError("LOCK_LEASE", f"is {value}. Give at least {_SHORTEST_LEASE}.")
-        return value
-
-    @property
     def heartbeat(self) -> timedelta:
         """
         How often a worker says of its kept runs that it still has them.
 
-        Within three of these a run whose worker was lost goes on as its ``on_lost`` says.
+        Within three of these a run whose worker was lost goes on as its ``on_lost`` says,
+        and the lock of a ``no_overlap`` task is free again.
         """
         value: timedelta = self._read("HEARTBEAT", timedelta(seconds=10))
         if value < _SHORTEST_HEARTBEAT:

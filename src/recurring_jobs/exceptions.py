@@ -192,6 +192,14 @@ class RetryLater(RecurringJobsError):  # noqa: N818  see GiveUp
         super().__init__(reason or f"To be retried in {self.delay.total_seconds():g} s.")
 
 
+class RedactedError(RecurringJobsError, RuntimeError):
+    """A task failed with an exception that would have told a secret; its text is redacted."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        self.kind = kind
+        super().__init__(f"{kind}: {text}")
+
+
 class StillRunningError(GiveUp, TimeoutError):
     """Another run of the task was still at work when this one had waited long enough."""
 

@@ -72,7 +72,7 @@ class Lock:
             )
             if free.values_list("pk").first() is None:
                 return self.is_held()
-            return self._extend(conf.lock_lease)
+            return self._extend(lease())
 
     def suspend(self, wait: timedelta) -> bool:
         """Keep the lock for the next attempt at the run, by whichever worker, for *wait*."""
@@ -91,7 +91,7 @@ class Lock:
         return bool(self._rows().update(lease_until=DatabaseNow() + lease, **changes))
 
     def _extend_or_raise(self) -> None:
-        if not self._extend(conf.lock_lease):
+        if not self._extend(lease()):
             raise LockLostError(self.key.task, self.owner)
 
 
@@ -103,6 +103,11 @@ class Holder:
     worker: str
     #: Seconds until the lease ends, if it is not renewed.
     lease: float
+
+
+def lease() -> timedelta:
+    """Return how long a lock outlives a worker that was killed: three heartbeats."""
+    return 3 * conf.heartbeat
 
 
 def take(key: OverlapKey, *, owner: str, worker: str) -> Lock | Holder:
@@ -151,7 +156,7 @@ def _take_over(key: OverlapKey, owner: str, worker: str, using: str) -> Lock | N
             worker=worker,
             token=F("token") + 1,
             taken_at=DatabaseNow(),
-            lease_until=DatabaseNow() + conf.lock_lease,
+            lease_until=DatabaseNow() + lease(),
         )
         if not taken:
             return None
@@ -170,7 +175,7 @@ def _make(key: OverlapKey, owner: str, worker: str, using: str) -> Lock | None:
         worker=worker,
         token=token,
         taken_at=DatabaseNow(),
-        lease_until=DatabaseNow() + conf.lock_lease,
+        lease_until=DatabaseNow() + lease(),
     )
     if TaskLock.objects.using(using).filter(pk=key.id).exists():
         return None

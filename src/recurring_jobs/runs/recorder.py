@@ -32,6 +32,7 @@ from recurring_jobs.runs.headers import RETRIED_FROM
 from recurring_jobs.runs.heartbeats import Hold, heart
 from recurring_jobs.runs.models import DeadLetter, Run
 from recurring_jobs.runs.overlap import overlap_policy
+from recurring_jobs.runs.progress import Progress
 from recurring_jobs.runs.states import RunState
 from recurring_jobs.runs.task import HOLD, BaseTaskWithRetry
 from recurring_jobs.signals import run_retried, run_succeeded
@@ -133,6 +134,8 @@ def on_prerun(task: Any, **_: Any) -> None:
         guard.give_back(task)
         logger.warning("recurring_jobs.run.duplicate", extra=facts)
         return
+    if kept:
+        vars(request)["recurring_jobs_progress"] = Progress(task, request)
     logger.info("recurring_jobs.run.started", extra=facts)
 
 

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class Renewer:
-    """Renews each lock three times a lease; its thread lives while there is a lock."""
+    """Renews each lock at each heartbeat; its thread lives while there is a lock."""
 
     def __init__(self) -> None:
         self._changed = Condition()
@@ -42,7 +42,7 @@ class Renewer:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait(conf.lock_lease.total_seconds() / 3)
+                self._changed.wait(conf.heartbeat.total_seconds())
                 locks = list(self._locks)
                 if not locks:
                     self._thread = None

@@ -21,6 +21,7 @@ from recurring_jobs.exceptions import NoLockError
 from recurring_jobs.runs import failures
 from recurring_jobs.runs.arguments import parameter_names, redactor_for
 from recurring_jobs.runs.headers import TRACKED
+from recurring_jobs.runs.leaks import without_secrets
 from recurring_jobs.runs.options import (
     FINAL,
     RetryOptions,
@@ -36,8 +37,10 @@ if TYPE_CHECKING:
 
     from recurring_jobs.runs.overlap import HeldLock
 
-
 logger = logging.getLogger(__name__)
+
+#: Tasks of which it is known that their progress is not kept.
+_told: set[str] = set()
 
 #: The attribute of a request that holds the start of its run, where that is kept.
 HOLD = "recurring_jobs_hold"
@@ -223,6 +226,20 @@ class BaseTaskWithRetry(DjangoTask):  # type: ignore[type-arg]  # subscriptable 
         lock = self.lock
         return lock.token if lock is not None else None
 
+    def report_progress(self, done: float, total: float | None = None, note: str = "") -> None:
+        """
+        Tell how far this run is, for people to see; written at most once a second.
+
+        The run must be kept: give ``tracked=True``. Raise ValueError for what is negative.
+        """
+        request = self.request
+        progress = vars(request).get("recurring_jobs_progress")
+        if progress is not None:
+            progress.report(done, total, note)
+        elif not request.called_directly and self.name not in _told:
+            _told.add(self.name)
+            logger.warning("recurring_jobs.run.progress_not_kept", extra={"task": self.name})
+
     def on_replace(self, sig: Any) -> Any:
         """Remember that the run goes on as another task, under the same id."""
         vars(self.request)["recurring_jobs_replaced"] = True
@@ -263,39 +280,67 @@ def _name_of(cls: type[BaseTaskWithRetry]) -> str:
     return cls.name or f"{cls.__module__}.{cls.__qualname__}"
 
 
+def _with_progress(
+    task: BaseTaskWithRetry, body: Callable[..., Any], args: Any, kwargs: Any
+) -> Any:
+    progress = vars(task.request).get("recurring_jobs_progress")
+    try:
+        return body(*args, **kwargs)
+    finally:
+        if progress is not None:
+            progress.flush()
+
+
+def _end_attempt(task: BaseTaskWithRetry, exc: Exception) -> Any:
+    shown = without_secrets(exc, task)
+    is_decided = getattr(task.request, "recurring_jobs_decided", False)
+    options = task._retry_options()  # noqa: SLF001  a part of the class
+    if is_decided or not options.wants_retry(exc):
+        raise shown
+    try:
+        raise shown
+    except type(shown):
+        raise task.retry(exc=shown, **options.message) from shown
+
+
 def _with_retry(task: BaseTaskWithRetry, body: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(body)
     def run(*args: Any, **kwargs: Any) -> Any:
-        if getattr(task.request, "recurring_jobs_duplicate", False):
+        request = task.request
+        if request.called_directly:
+            return body(*args, **kwargs)
+        if getattr(request, "recurring_jobs_duplicate", False):
             message = "This run was begun before; its message came once more."
             raise Ignore(message)
-        if not task.no_overlap or task.request.called_directly:
-            return attempt(*args, **kwargs)
-        place = vars(task.request).get("recurring_jobs_place")
+        if not task.no_overlap:
+            return _attempt(task, body, args, kwargs)
+        place = vars(request).get("recurring_jobs_place")
         if place is None:
             raise NoLockError(_name_of(type(task)))
         with place:
-            return attempt(*args, **kwargs)
-
-    def attempt(*args: Any, **kwargs: Any) -> Any:
-        try:
-            outcome = body(*args, **kwargs)
-        except TaskPredicate:
-            raise
-        except Exception as exc:
-            _stop_if_lost(task)
-            request = task.request
-            is_decided = request.called_directly or getattr(
-                request, "recurring_jobs_decided", False
-            )
-            options = task._retry_options()  # noqa: SLF001  a part of the class
-            if is_decided or not options.wants_retry(exc):
-                raise
-            raise task.retry(exc=exc, **options.message) from exc
-        _stop_if_lost(task)
-        return outcome
+            return _attempt(task, body, args, kwargs)
 
     return run
+
+
+def _attempt(task: BaseTaskWithRetry, body: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    outcome, failed = None, None
+    try:
+        outcome = _with_progress(task, body, args, kwargs)
+    except TaskPredicate as exc:
+        without_secrets(exc, task)
+        raise
+    except Exception as exc:  # noqa: BLE001  what becomes of it is decided below
+        failed = exc
+    _stop_if_lost(task)
+    if failed is None:
+        return outcome
+    try:
+        # Beyond the block above, so that an exception that was replaced is not the context
+        # of what is raised.
+        return _end_attempt(task, failed)
+    finally:
+        del failed  # Its traceback holds this frame, and this frame it.
 
 
 def _stop_if_lost(task: BaseTaskWithRetry) -> None:
