@@ -13,8 +13,10 @@ from recurring_jobs.exceptions import (
     BrokerAwayError,
     CeleryAppMissingError,
     DuplicateDeclarationError,
+    ExtraMissingError,
     GiveUp,
     InvalidArgumentError,
+    InvalidCalendarError,
     InvalidDeclarationError,
     InvalidRuleError,
     InvalidTaskOptionError,
@@ -55,6 +57,14 @@ WORDS = {
         UnknownTimeZoneError("Europe/Pari", ["Europe/Paris", "UTC"]),
         "Time zone 'Europe/Pari' is not known. Did you mean 'Europe/Paris'? "
         "Use an IANA name such as 'Europe/Paris'.",
+    ),
+    "a calendar": (
+        InvalidCalendarError("DTSTART", "is missing."),
+        "DTSTART is missing.",
+    ),
+    "an extra": (
+        ExtraMissingError("ics", "icalendar"),
+        'This needs the library icalendar. Install it: pip install "django-recurring-jobs[ics]"',
     ),
     "a trigger": (InvalidTriggerError("Cron", "x", "has one field."), "Cron('x'): has one field."),
     "a declaration": (
@@ -154,7 +164,7 @@ def test_errors_are_one_tree():
     ]
 
     assert all(issubclass(each, RecurringJobsError) for each in ours)
-    kinds = (ValueError, LookupError, OSError, RuntimeError, TimeoutError)
+    kinds = (ValueError, LookupError, OSError, RuntimeError, TimeoutError, ImportError)
     assert [
         each for each in ours if each.__name__.endswith("Error") and not issubclass(each, kinds)
     ] == []

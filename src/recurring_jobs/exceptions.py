@@ -88,6 +88,25 @@ class UnknownRecurringModelError(RecurringJobsError, LookupError):
         )
 
 
+class InvalidCalendarError(RecurringJobsError, ValueError):
+    """A text in iCalendar's form does not give one rule with its start and zone."""
+
+    def __init__(self, part: str, problem: str) -> None:
+        self.part = part
+        super().__init__(f"{part} {problem}")
+
+
+class ExtraMissingError(RecurringJobsError, ImportError):
+    """What was asked for needs a library that comes with an extra."""
+
+    def __init__(self, extra: str, library: str) -> None:
+        self.extra = extra
+        super().__init__(
+            f"This needs the library {library}. "
+            f'Install it: pip install "django-recurring-jobs[{extra}]"'
+        )
+
+
 # Declarations and schedules
 
 
