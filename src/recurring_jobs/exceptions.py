@@ -170,6 +170,15 @@ class UnknownScheduleError(RecurringJobsError, LookupError):
         )
 
 
+class NoDriftError(RecurringJobsError, LookupError):
+    """A schedule says what the code says, so there is nothing to decide about."""
+
+    def __init__(self, name: str, fields: Iterable[str] | None = None) -> None:
+        self.name = name
+        where = f" in {', '.join(sorted(fields))}" if fields else ""
+        super().__init__(f"Schedule {name!r} does not differ from the code{where}.")
+
+
 class SyncBusyError(RecurringJobsError, TimeoutError):
     """Another process is bringing the schedules in line, and did not finish in time."""
 

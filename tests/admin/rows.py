@@ -9,6 +9,7 @@ from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from recurring_jobs.models import DeadLetter, Fire, Run, Schedule, TaskLock
+from recurring_jobs.periodic.beat_tables import stored_of
 
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 PAYLOAD = "\"><img src=x onerror=alert(1)></script><script>alert('{{ 7|add:7 }}')</script>"
@@ -24,6 +25,15 @@ def make_schedule(name: str = "nightly report", *, enabled: bool = True, **field
     )
     fields.setdefault("next_fire_at", NINE if enabled else None)
     return Schedule.objects.create(periodic_task=task, **fields)
+
+
+def make_drifted(name: str = "nightly report", **edits) -> Schedule:
+    """Store a schedule that came from code, in which a person then changed *edits* (a pause)."""
+    schedule = make_schedule(name)
+    values = stored_of(schedule.periodic_task, now=NINE).values
+    Schedule.objects.filter(pk=schedule.pk).update(declared_in="app/tasks.py:7", applied=values)
+    PeriodicTask.objects.filter(name=name).update(**(edits or {"enabled": False}))
+    return Schedule.objects.get(pk=schedule.pk)
 
 
 def make_rule_schedule(name: str, rule: str, **fields) -> Schedule:

@@ -6,7 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from recurring_jobs.models import DeadLetter, Fire, TaskLock
-from tests.admin.rows import make_letter, make_lock, make_schedule
+from tests.admin.rows import make_drifted, make_letter, make_lock
 
 pytestmark = pytest.mark.django_db
 
@@ -17,6 +17,8 @@ ACTIONS = {
     "schedule_run_now": "recurring_jobs.run_schedule",
     "schedule_enable": "recurring_jobs.change_schedule",
     "schedule_disable": "recurring_jobs.change_schedule",
+    "schedule_take_code": "recurring_jobs.change_schedule",
+    "schedule_keep_mine": "recurring_jobs.change_schedule",
     "tasklock_break": "recurring_jobs.break_tasklock",
 }
 VIEW = (
@@ -24,7 +26,8 @@ VIEW = (
     "recurring_jobs.view_schedule",
     "recurring_jobs.view_tasklock",
 )
-MAKERS = {"deadletter": make_letter, "schedule": make_schedule, "tasklock": make_lock}
+DATA = {"confirmed": "yes", "args": "[]", "kwargs": "{}", "fields_chosen": ["enabled"]}
+MAKERS = {"deadletter": make_letter, "schedule": make_drifted, "tasklock": make_lock}
 ALL_RIGHTS = sorted(set(ACTIONS.values()))
 # Each role, with the permissions it has.
 ROLES = {
@@ -65,7 +68,7 @@ def test_each_action_needs_its_own_permission(browser_of, role, action):
     url = url_of(action)
     before = state_of_things()
 
-    answer = browser_of(*ROLES[role]).post(url, {"confirmed": "yes", "args": "[]", "kwargs": "{}"})
+    answer = browser_of(*ROLES[role]).post(url, DATA)
 
     if may(ROLES[role], action):
         assert answer.status_code == 302
@@ -112,7 +115,7 @@ def test_superuser_may_do_everything(boss, action):
     """
     A superuser needs no permission by name.
     """
-    answer = boss.post(url_of(action), {"confirmed": "yes", "args": "[]", "kwargs": "{}"})
+    answer = boss.post(url_of(action), DATA)
 
     assert answer.status_code == 302
     assert LogEntry.objects.count() == 1
@@ -158,7 +161,7 @@ def test_pages_and_lists_offer_what_the_person_may_do(browser_of, role, model):
     choices = dict(form.fields["action"].choices) if form else {}
     bulk = {name.removesuffix("_selected") for name in choices if name.endswith("_selected")}
     assert bulk - {"delete"} == expected
-    assert tools == expected - {"enable"}  # the row is enabled already
+    assert tools == expected - {"disable"}  # the row is disabled already
 
 
 @pytest.mark.parametrize("action", ACTIONS)

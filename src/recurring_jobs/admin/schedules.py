@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib import admin
 from django.db.models import Q
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -17,10 +18,17 @@ from recurring_jobs.admin import shown
 from recurring_jobs.admin.actions import ObjectActionsMixin
 from recurring_jobs.admin.bases import BoundedMixin, ModelAdmin, StyledMixin
 from recurring_jobs.admin.fires import latest_fires, outcome, outcome_table, with_runs
-from recurring_jobs.admin.schedule_actions import Disable, Enable, RunNow
+from recurring_jobs.admin.schedule_actions import (
+    Disable,
+    Enable,
+    KeepMine,
+    RunNow,
+    TakeCode,
+    field_words,
+)
 from recurring_jobs.exceptions import RecurringJobsError
 from recurring_jobs.models import Schedule
-from recurring_jobs.periodic import beat_tables
+from recurring_jobs.periodic import beat_tables, drift
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +76,7 @@ class OwnerFilter(admin.SimpleListFilter):
 class ScheduleAdmin(ObjectActionsMixin, BoundedMixin, StyledMixin, ModelAdmin):
     """Schedules, whoever made them, with what comes next and what came last."""
 
-    object_actions = (RunNow(), Enable(), Disable())
+    object_actions = (RunNow(), Enable(), Disable(), TakeCode(), KeepMine())
     list_display = ("name", "state", "trigger", "next_fire", "last_fire", "owner")
     list_filter = (StateFilter, OwnerFilter)
     list_select_related = tuple(
@@ -86,6 +94,7 @@ class ScheduleAdmin(ObjectActionsMixin, BoundedMixin, StyledMixin, ModelAdmin):
         "zone",
         "next_fire",
         "owner",
+        "changed_by_hand",
         "withdrawn_at",
         "set_aside_reason",
         "next_fires",
@@ -113,6 +122,13 @@ class ScheduleAdmin(ObjectActionsMixin, BoundedMixin, StyledMixin, ModelAdmin):
     def has_run_permission(self, request: HttpRequest) -> bool:
         """Return whether the person may fire schedules by hand."""
         return request.user.has_perm("recurring_jobs.run_schedule")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets: list[Any] = list(super().get_fieldsets(request, obj))
+        if obj is not None and drift.drift_of(obj):
+            section = {"fields": ("changed_by_hand",), "classes": ("recurring-jobs-whole",)}
+            fieldsets.insert(1, (_("Changed by hand"), section))
+        return fieldsets
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Schedule]:
         return super().get_queryset(request).select_related(*self.list_select_related)
@@ -158,7 +174,25 @@ class ScheduleAdmin(ObjectActionsMixin, BoundedMixin, StyledMixin, ModelAdmin):
 
     @admin.display(description=gettext_lazy("owner"), ordering="declared_in")
     def owner(self, obj: Schedule) -> SafeString | str:
-        return format_html("<code>{}</code>", obj.declared_in) if obj.is_declared else _("a person")
+        if not obj.is_declared:
+            return _("a person")
+        place = format_html("<code>{}</code>", obj.declared_in)
+        if any(not each.is_kept for each in drift.drift_of(obj)):
+            return format_html("{} {}", place, shown.badge("warn", _("changed by hand")))
+        return place
+
+    @admin.display(description=gettext_lazy("fields"))
+    def changed_by_hand(self, obj: Schedule) -> SafeString:
+        rows = [
+            {
+                "field": each.field,
+                "stored": field_words(each.field, each.stored),
+                "declared": field_words(each.field, each.declared),
+                "is_kept": each.is_kept,
+            }
+            for each in drift.drift_of(obj)
+        ]
+        return render_to_string("recurring_jobs/admin/drift.html", {"rows": rows})
 
     @admin.display(description=gettext_lazy("task"))
     def task(self, obj: Schedule) -> SafeString:

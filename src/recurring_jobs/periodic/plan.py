@@ -200,6 +200,23 @@ def make_plan(
     )
 
 
+def find_drift(row: Stored) -> tuple[Drift, ...]:
+    """
+    Return the fields in which *row* differs from what was last applied to it.
+
+    None for a row that a person made, or whose declaration has gone.
+    """
+    if not row.declared_in or row.is_withdrawn:
+        return ()
+    return tuple(
+        Drift(row.name, name, row.values[name], word, row.kept.get(name, ...) == word)
+        for name, word in row.applied.items()
+        if name in row.values
+        and row.values[name] != word
+        and not (name == "enabled" and row.is_over)
+    )
+
+
 def _check_names(only: Collection[str], known: Collection[str]) -> None:
     for name in only:
         if name not in known:

@@ -63,15 +63,19 @@ def sync_schedules(
     made = plan()
     if dry_run or made.is_settled:
         return made
-    with _alone(using):
+    with alone(using):
         made = plan()  # another process may have applied it while this one waited
         apply_plan(made, now=now, using=using)
     return made
 
 
 @contextmanager
-def _alone(using: str) -> Iterator[None]:
-    """Hold a transaction that no other process holds in here at the same time."""
+def alone(using: str) -> Iterator[None]:
+    """
+    Hold a transaction that no other process holds in here at the same time.
+
+    Raise SyncBusyError when another one holds it for a minute.
+    """
     vendor = connections[using].vendor
     if vendor == "mysql":
         with _named_lock(using), transaction.atomic(using=using):
