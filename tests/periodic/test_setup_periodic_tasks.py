@@ -2,15 +2,22 @@ from __future__ import annotations
 
 import json
 from io import StringIO
+from typing import TYPE_CHECKING
 
 import pytest
-from celery import current_app
+from celery import Celery, current_app
+from celery._state import get_current_app
 from django.core.management import CommandError, call_command
 from django.test import override_settings
-from django_celery_beat.models import PeriodicTask
+from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
 from recurring_jobs import Cron, Every
+from recurring_jobs.models import Schedule
 from recurring_jobs.periodic import registry
+from recurring_jobs.periodic.drift import keep_mine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.django_db
 
@@ -171,9 +178,18 @@ def test_json_is_the_whole_plan():
                 "fields": [{"field": "priority", "old": None, "new": 3}],
             }
         ],
-        "drift": [{"name": "report", "field": "queue", "stored": "mine", "declared": None}],
+        "drift": [
+            {
+                "name": "report",
+                "field": "queue",
+                "stored": "mine",
+                "declared": None,
+                "is_kept": False,
+            }
+        ],
         "conflicts": [],
         "ended": [],
+        "leftovers": [],
         "counts": {
             "create": 0,
             "update": 1,
@@ -186,3 +202,78 @@ def test_json_is_the_whole_plan():
             "conflict": 0,
         },
     }
+
+
+def test_kept_drift_is_shown_and_does_not_fail_the_check():
+    """
+    What a person decided to keep is printed with another sign, and CI stays green.
+    """
+    run({"report": REPORT})
+    PeriodicTask.objects.update(queue="mine")
+    assert run({"report": REPORT}, "--check").code == 1
+    keep_mine(Schedule.objects.get())
+
+    result = run({"report": REPORT}, "--check")
+
+    assert result.splitlines() == [
+        "= report",
+        '  = queue stays "mine", kept by a person (declared: null)',
+        "1 unchanged.",
+    ]
+    assert result.code == 0
+
+
+def test_only_the_named_are_planned():
+    """
+    --only takes one or more names; one that nobody knows is refused.
+    """
+    declared = {"report": REPORT, "clean": CLEAN, "other": CLEAN}
+
+    assert run(declared, "--only", "report", "clean").splitlines()[-1] == "2 created, 0 unchanged."
+    with pytest.raises(CommandError, match=r"'claen' is declared.*Did you mean 'clean'") as refused:
+        run(declared, "--only", "claen")
+    assert refused.value.returncode == 2
+
+
+def test_what_others_left_is_told_on_stderr():
+    """
+    Doubled rows never make the command fail; they are told, and --json has them too.
+    """
+    for _ in range(2):
+        CrontabSchedule.objects.create(minute="0", hour="9", timezone="UTC")
+
+    result = run({"report": REPORT})
+
+    assert result.code == 0
+    assert result.errors.startswith("2 rows of the table crontab say '0 9 * * * UTC'.")
+    [leftover] = json.loads(run({"report": REPORT}, "--json"))["leftovers"]
+    assert leftover == result.errors.strip()
+
+
+@pytest.fixture
+def broker_away() -> Iterator[None]:
+    """A current app whose broker nobody runs."""
+    before = get_current_app()
+    away = Celery("away", broker="amqp://127.0.0.1:1//")
+    yield
+    away.close()
+    before.set_current()
+    before.set_default()
+
+
+def test_broker_that_was_asked_for_and_is_away_exits_3(broker_away):
+    """
+    With --broker nothing is written before the broker was reached.
+    """
+    with pytest.raises(CommandError, match="cannot be reached") as refused:
+        run({"report": REPORT}, "--broker")
+
+    assert refused.value.returncode == 3
+    assert not PeriodicTask.objects.exists()
+
+
+def test_broker_that_is_there_changes_nothing():
+    """
+    With --broker and a broker, the run is as without.
+    """
+    assert run({"report": REPORT}, "--broker").splitlines()[-1] == "1 created, 0 unchanged."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recurring_jobs.inspection.apps import loaded_app
+from recurring_jobs.inspection.apps import broker_connection, loaded_app
 from recurring_jobs.inspection.queues import consumed_queues, purge_queues, queue_sizes
 from recurring_jobs.inspection.runs import RunStatus, run_status, with_result
 from recurring_jobs.inspection.triggering import Mode, Triggered, trigger_task, triggerable_task
@@ -26,6 +26,7 @@ __all__ = [
     "ScheduledRun",
     "Triggered",
     "WorkerStats",
+    "broker_connection",
     "consumed_queues",
     "loaded_app",
     "purge_queues",

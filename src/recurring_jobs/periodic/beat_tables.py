@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import timedelta
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import CharField, ExpressionWrapper, F
+from django.db.models import Case, CharField, ExpressionWrapper, F, When
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
 
@@ -88,6 +90,19 @@ def loaded_tasks(using: str) -> QuerySet[PeriodicTask]:
         .annotate(crontab_zone=ExpressionWrapper(F("crontab__timezone"), CharField()))
     )
     return tasks
+
+
+def hand_made_tasks(*, using: str) -> QuerySet[PeriodicTask]:
+    """Return the tasks that did not come from code, by name."""
+    return loaded_tasks(using).exclude(recurring_schedule__declared_in__gt="").order_by("name")
+
+
+def unclear_tasks(*, using: str) -> list[PeriodicTask]:
+    """Return the tasks that a person made and that have no trigger row, or several."""
+    is_set = (Case(When(**{f"{kind}__isnull": False, "then": 1}), default=0) for kind in _KINDS)
+    return list(
+        hand_made_tasks(using=using).alias(triggers=reduce(add, is_set)).exclude(triggers=1)
+    )
 
 
 def read_stored(names: Iterable[str], *, now: datetime, using: str) -> dict[str, Stored]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db.models import CharField, ExpressionWrapper, F
+from django.db.models import CharField, Count, ExpressionWrapper, F
 from django_celery_beat.models import (
     ClockedSchedule,
     CrontabSchedule,
@@ -16,7 +16,7 @@ from django_celery_beat.models import (
 from recurring_jobs.periodic.triggers import At, Cron, Every, RRule, Solar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from django.db.models import Model
 
@@ -63,6 +63,16 @@ def find_trigger_rows(triggers: Iterable[Trigger], *, using: str) -> dict[Trigge
     return {trigger: (kind, found[kind, key]) for trigger, (kind, key) in keys.items()}
 
 
+def doubled_rows(*, using: str) -> Iterator[tuple[str, tuple[Any, ...], int]]:
+    """Yield what several rows say alike: column, values and number of rows. Four queries."""
+    for column, table in _TABLES.items():
+        columns, zones = _as_text(table)
+        rows = table.model._default_manager.using(using).annotate(**zones)
+        counted = rows.order_by().values_list(*columns).annotate(rows=Count("pk"))
+        for *values, count in counted.filter(rows__gt=1).order_by(*columns):
+            yield column, tuple(_plain(value) for value in values), count
+
+
 def _key(trigger: Trigger) -> tuple[str, tuple[Any, ...]]:
     match trigger:
         case RRule():
@@ -93,11 +103,9 @@ def _find_or_add(
 
 
 def _find(table: _Table, wanted: set[tuple[Any, ...]], using: str) -> dict[tuple[Any, ...], int]:
-    first, *others = table.columns
+    first = table.columns[0]
     manager = table.model._default_manager.using(using)
-    # As text, since the zone column raises for a row with a zone that does not exist.
-    zones = {"zone": ExpressionWrapper(F("timezone"), CharField())} if "timezone" in others else {}
-    columns = ["zone" if column == "timezone" else column for column in table.columns]
+    columns, zones = _as_text(table)
     narrow = sorted({key[0] for key in wanted})
     found: dict[tuple[Any, ...], int] = {}
     for at in range(0, len(narrow), _BATCH_SIZE):
@@ -107,6 +115,14 @@ def _find(table: _Table, wanted: set[tuple[Any, ...]], using: str) -> dict[tuple
             if key in wanted:
                 found[key] = pk  # the oldest row comes last and stays
     return found
+
+
+def _as_text(table: _Table) -> tuple[list[str], dict[str, ExpressionWrapper[Any]]]:
+    """Return the columns to read, and the zone as text: its own column can raise."""
+    if "timezone" not in table.columns:
+        return list(table.columns), {}
+    columns = ["zone" if column == "timezone" else column for column in table.columns]
+    return columns, {"zone": ExpressionWrapper(F("timezone"), CharField())}
 
 
 def _values(table: _Table, key: Sequence[Any]) -> dict[str, Any]:

@@ -6,10 +6,15 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DEFAULT_DB_ALIAS, OperationalError, ProgrammingError, connections
+from django.db import DEFAULT_DB_ALIAS, OperationalError, ProgrammingError, connections, router
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from recurring_jobs.exceptions import RecurringJobsError
+from recurring_jobs.exceptions import BrokerAwayError, RecurringJobsError
+from recurring_jobs.inspection import broker_connection, loaded_app
+from recurring_jobs.models import Schedule
+from recurring_jobs.periodic.export import export_declarations
+from recurring_jobs.periodic.leftovers import Leftover, find_leftovers
 from recurring_jobs.periodic.plan import Change, Drift, FieldChange, Kind, Plan
 from recurring_jobs.periodic.sync import sync_schedules
 
@@ -27,46 +32,69 @@ _SIGNS = {
 }
 
 
+_FLAGS = {
+    "--dry-run": "Print the plan and change nothing.",
+    "--check": "Change nothing and exit 1 when anything differs.",
+    "--json": "Print the plan as JSON.",
+    "--prune": "Delete schedules whose declaration has gone, instead of disabling them.",
+    "--adopt": "Take over rows that a person made under the name of a declaration.",
+    "--force": "Put the code's word back where an operator changed a schedule.",
+    "--broker": "First make sure that the broker can be reached; exit 3 when it cannot.",
+    "--export": "Change nothing; print declarations in Python for the rows that people made.",
+}
+
+
 class Command(BaseCommand):
-    """Plan, apply and print; exit 1 where something still differs, 2 for a wrong declaration."""
+    """
+    Plan, apply and print.
+
+    Exit 1 where something still differs, 2 for a wrong declaration, 3 without a broker.
+    """
 
     help = "Bring django-celery-beat's tables in line with the declared periodic tasks."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        flags = {
-            "--dry-run": "Print the plan and change nothing.",
-            "--check": "Change nothing and exit 1 when anything differs.",
-            "--json": "Print the plan as JSON.",
-            "--prune": "Delete schedules whose declaration has gone, instead of disabling them.",
-            "--adopt": "Take over rows that a person made under the name of a declaration.",
-            "--force": "Put the code's word back where an operator changed a schedule.",
-        }
-        for flag, meaning in flags.items():
+        for flag, meaning in _FLAGS.items():
             parser.add_argument(flag, action="store_true", help=meaning)
+        parser.add_argument(
+            "--only", nargs="+", metavar="NAME", help="Look at the schedules of these names only."
+        )
         parser.add_argument(
             "--database", default=None, choices=tuple(connections), help="Database to change."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  Django's signature
-        only_plan = options["dry_run"] or options["check"]
+        using = options["database"] or router.db_for_write(Schedule)
         try:
-            plan = sync_schedules(
-                using=options["database"],
-                dry_run=only_plan,
-                prune=options["prune"],
-                adopt=options["adopt"],
-                force=options["force"],
-            )
+            if options["broker"]:
+                with broker_connection(loaded_app()):
+                    pass  # it was reached
+            if options["export"]:
+                text = export_declarations(now=timezone.now(), using=using, only=options["only"])
+                self.stdout.write(text, ending="")
+                return
+            self._set_up(using, options)
+        except BrokerAwayError as error:
+            raise CommandError(str(error), returncode=3) from error
         except RecurringJobsError as error:
             raise CommandError(str(error), returncode=2) from error
         except (OperationalError, ProgrammingError) as error:
             alias = options["database"] or DEFAULT_DB_ALIAS
             message = _("The database %(alias)r cannot be used: %(error)s Has it been migrated?")
             raise CommandError(message % {"alias": alias, "error": error}, returncode=2) from error
+
+    def _set_up(self, using: str, options: dict[str, Any]) -> None:
+        only_plan = options["dry_run"] or options["check"]
+        choices = {name: options[name] for name in ("prune", "adopt", "force", "only")}
+        plan = sync_schedules(using=using, dry_run=only_plan, **choices)
+        leftovers = find_leftovers(using=using)
         if options["json"]:
-            self.stdout.write(json.dumps(_as_json(plan, is_applied=not only_plan), indent=2))
+            document = _as_json(plan, leftovers, is_applied=not only_plan)
+            self.stdout.write(json.dumps(document, indent=2))
         else:
             self._print(plan, verbosity=options["verbosity"], is_applied=not only_plan)
+            for each in leftovers:
+                self.stderr.write(self.style.WARNING(str(each)))
         if plan.conflicts or (options["check"] and plan.differs):
             raise SystemExit(1)
 
@@ -112,6 +140,8 @@ def _field_text(change: FieldChange) -> str:
 
 def _drift_line(drift: Drift) -> str:
     stored, declared = _shown(drift.field, drift.stored), _shown(drift.field, drift.declared)
+    if drift.is_kept:
+        return f"  = {drift.field} stays {stored}, kept by a person (declared: {declared})"
     return f"  ! {drift.field} stays {stored}, changed by hand (declared: {declared})"
 
 
@@ -141,7 +171,7 @@ def _summary(plan: Plan, *, is_applied: bool) -> str:
     return ", ".join(parts) + "."
 
 
-def _as_json(plan: Plan, *, is_applied: bool) -> dict[str, Any]:
+def _as_json(plan: Plan, leftovers: list[Leftover], *, is_applied: bool) -> dict[str, Any]:
     return {
         "applied": is_applied,
         "changes": [
@@ -161,6 +191,7 @@ def _as_json(plan: Plan, *, is_applied: bool) -> dict[str, Any]:
                 "field": each.field,
                 "stored": each.stored,
                 "declared": each.declared,
+                "is_kept": each.is_kept,
             }
             for each in plan.drift
         ],
@@ -168,5 +199,6 @@ def _as_json(plan: Plan, *, is_applied: bool) -> dict[str, Any]:
             {"name": each.name, "declared_in": each.declared_in} for each in plan.conflicts
         ],
         "ended": list(plan.ended),
+        "leftovers": [str(each) for each in leftovers],
         "counts": plan.counts(),
     }
