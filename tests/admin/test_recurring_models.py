@@ -1,14 +1,15 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.contrib import admin
 from django.test import Client, RequestFactory
 
 from recurring_jobs.admin import RecurringModelAdmin, RecurringModelAdminMixin
+from recurring_jobs.recurrence.occurrences import generate_occurrences
 from tests.admin.rows import PAYLOAD
-from tests.host.models import Holiday, Todo
+from tests.host.models import Course, Event, Holiday, Invoice, Lesson, Subscription, Todo
 
 pytestmark = pytest.mark.django_db
 
@@ -352,3 +353,107 @@ def test_what_a_host_declares_comes_first(rf: RequestFactory, person):
     assert first == ThemedAdmin.fieldsets[0]
     assert ours == ("Recurrence", {"fields": ["recurrence_rows"]})
     assert page.get_readonly_fields(request, row)[0] == "done"
+
+
+def test_page_of_a_template_shows_rows_of_another_table(boss):
+    """
+    A course's page has its lessons with links to their own pages, and a link to all of them.
+    """
+    start = datetime(2026, 3, 1, 9, tzinfo=UTC)
+    course = Course.objects.create(title="Art", first_at=start, recurrence_rule="FREQ=DAILY")
+    Lesson.objects.bulk_create(
+        Lesson(
+            recurrence_parent=course,
+            recurrence_id=f"nominal-{number}",
+            title="Art",
+            starts_at=start + timedelta(days=number),
+        )
+        for number in range(30)
+    )
+    row = course.occurrences.latest("starts_at")
+
+    listed = boss.get("/admin/host/course/", {"recurrence": "template"}).content.decode()
+    html = boss.get(f"/admin/host/course/{course.pk}/change/").content.decode()
+    everything = f"/admin/host/lesson/?recurrence_parent__id__exact={course.pk}"
+
+    assert course.describe_recurrence() in listed
+    assert "recurrence=occurrence" not in listed
+    assert html.count(">Art</a>") == 20
+    assert f'href="/admin/host/lesson/{row.pk}/change/"' in html
+    assert f'href="{everything}"' in html
+    assert boss.get(everything).context["cl"].result_count == 30
+
+
+def test_rows_of_a_model_without_pages_are_shown_without_links(boss):
+    """
+    Invoices that are not registered in the admin stand on the subscription's page as text.
+    """
+    subscription = Subscription.objects.create(
+        customer="Harbour", amount=1, billed_on=date(2026, 3, 1), recurrence_rule="FREQ=MONTHLY"
+    )
+    for number in range(30):
+        Invoice.objects.create(
+            recurrence_parent=subscription,
+            recurrence_id=f"nominal-{number}",
+            amount=1,
+            billed_on=date(2026, 3, 1),
+            number=f"number-{number}",
+        )
+
+    html = boss.get(f"/admin/host/subscription/{subscription.pk}/change/").content.decode()
+
+    assert html.count("number-") == 20
+    assert "/admin/host/invoice/" not in html
+
+
+def test_set_aside_template_of_two_tables_says_why_until_it_is_saved(boss):
+    """
+    The reason stands on the page of a template in either layout, and goes when it is saved.
+    """
+    course = Course.objects.create(
+        title="Art",
+        first_at=datetime(2026, 3, 1, 9, tzinfo=UTC),
+        recurrence_rule="FREQ=DAILY",
+        recurrence_timezone="Mars/Olympus",
+    )
+    generate_occurrences(Course, now=datetime(2026, 3, 2, tzinfo=UTC))
+    page = f"/admin/host/course/{course.pk}/change/"
+    before = boss.get(page).content.decode()
+
+    answer = boss.post(
+        page,
+        {
+            "title": "Art",
+            "first_at_0": "2026-03-01",
+            "first_at_1": "09:00:00",
+            "fee": "0",
+            "recurrence_rule": "FREQ=DAILY",
+            "recurrence_timezone": "Europe/Paris",
+        },
+    )
+    report = generate_occurrences(Course, now=datetime(2026, 3, 2, tzinfo=UTC))
+
+    assert "Time zone &#x27;Mars/Olympus&#x27; is not known." in before
+    assert answer.status_code == 302
+    assert (report.created, Course.objects.set_aside().count()) == (3, 0)
+
+
+def test_page_of_a_rule_alone_shows_its_times_and_no_rows(boss):
+    """
+    An event has words and next times; there are no rows, and nothing to be set aside.
+    """
+    event = Event.objects.create(
+        title="Market",
+        starts_at=datetime(2026, 3, 2, 8, tzinfo=UTC),
+        recurrence_rule="FREQ=WEEKLY;BYDAY=SA",
+        recurrence_timezone="Europe/Paris",
+    )
+
+    listed = boss.get("/admin/host/event/", {"recurrence": "none"})
+    html = boss.get(f"/admin/host/event/{event.pk}/change/").content.decode()
+
+    assert listed.context["cl"].result_count == 0
+    assert "recurrence=set_aside" not in listed.content.decode()
+    assert '<th scope="col">Europe/Paris</th>' in html
+    assert html.count("</span> 09:00</time>") == 10
+    assert "None has been made yet." not in html

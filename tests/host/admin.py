@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from recurring_jobs.admin import RecurringModelAdmin
-from tests.host.models import Todo
+from tests.host.models import Course, Event, Lesson, Subscription, Todo
 
 
 @admin.register(Todo)
@@ -12,3 +12,13 @@ class TodoAdmin(RecurringModelAdmin):
 
     list_display = ("title", "due_at")
     search_fields = ("title",)
+
+
+@admin.register(Course, Event, Subscription)
+class RecurringAdmin(RecurringModelAdmin):
+    """Courses, whose lessons have pages; subscriptions, whose invoices have none; events."""
+
+
+@admin.register(Lesson)
+class LessonAdmin(admin.ModelAdmin):
+    """Lessons, as any other model."""

@@ -22,7 +22,13 @@ from django.utils.translation import gettext_lazy
 
 from recurring_jobs.admin import shown
 from recurring_jobs.admin.bases import MixinBase, ModelAdmin, StyledMixin
-from recurring_jobs.recurrence.layout import Layout, layout_of
+from recurring_jobs.recurrence.layout import (
+    Layout,
+    is_one_table_model,
+    is_template_model,
+    layout_of,
+)
+from recurring_jobs.recurrence.options import start_of
 from recurring_jobs.recurrence.rows import series_of
 
 if TYPE_CHECKING:
@@ -55,19 +61,23 @@ class RecurrenceFilter(admin.SimpleListFilter):
             ("set_aside", gettext_lazy("set aside")),
             ("none", gettext_lazy("not recurring")),
         ]
-        if not layout_of(model_admin.model).is_one_table:
-            parts.pop(1)
-        return parts
+        model: type[Model] = model_admin.model
+        absent = set()
+        if not is_one_table_model(model):
+            absent.add("occurrence")
+        if not is_template_model(model):
+            absent.add("set_aside")
+        return [part for part in parts if part[0] not in absent]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         model: type[Model] = queryset.model
-        is_one_table = layout_of(model).is_one_table
+        is_one_table = is_one_table_model(model)
         match self.value():
             case "template":
                 return queryset.filter(recurrence_rule__isnull=False)
             case "occurrence" if is_one_table:
                 return queryset.filter(recurrence_parent__isnull=False)
-            case "set_aside":
+            case "set_aside" if is_template_model(model):
                 return queryset.exclude(recurrence_set_aside="")
             case "none":
                 once = queryset.filter(recurrence_rule=None)
@@ -131,7 +141,7 @@ class RecurringModelAdminMixin(StyledMixin, MixinBase):
 
     @admin.display(description=gettext_lazy("recurrence"))
     def recurrence_words(self, obj: Any) -> SafeString | str:
-        if obj.recurrence_set_aside:
+        if getattr(obj, "recurrence_set_aside", ""):
             return shown.badge("bad", _("set aside"), obj.recurrence_set_aside)
         if obj.is_occurrence:
             page = self._page_of(obj.recurrence_parent_id)
@@ -164,14 +174,15 @@ class RecurringModelAdminMixin(StyledMixin, MixinBase):
             '<div class="recurring-jobs-preview" aria-live="polite" data-url="{}"'
             ' data-fields="{}" data-object="{}">{}</div>',
             reverse(f"admin:{self._preview_name()}", current_app=self.admin_site.name),
-            " ".join((*_RULE_FIELDS, self._layout.start.source.name)),
+            " ".join((*_RULE_FIELDS, self._start)),
             "" if obj is None or obj.pk is None else obj.pk,
             _preview(obj),
         )
 
     @admin.display(description=gettext_lazy("occurrences"))
     def recurrence_rows(self, obj: Any) -> SafeString:
-        model, start = self._layout.occurrence, self._layout.start.target
+        layout = self._layout
+        model, start = layout.occurrence, layout.start.target
         rows = model._default_manager.filter(recurrence_parent=obj.pk)
         newest = list(rows.order_by(f"-{start.name}")[: ROWS_SHOWN + 1])
         listed = [
@@ -194,7 +205,7 @@ class RecurringModelAdminMixin(StyledMixin, MixinBase):
         if stored is not None and not self.has_view_or_change_permission(request, stored):
             raise PermissionDenied
         typed = self.model()
-        start = self._layout.start.source.name
+        start = self._start
         for name in (*_RULE_FIELDS, start):
             setattr(typed, name, getattr(stored or typed, name))
         fields = self.get_form(request)().fields
@@ -205,6 +216,11 @@ class RecurringModelAdminMixin(StyledMixin, MixinBase):
                 raw = field.widget.value_from_datadict(request.GET, {}, name)
                 setattr(typed, name, field.clean(raw))
         return typed
+
+    @property
+    def _start(self) -> str:
+        model: type[Model] = self.model
+        return start_of(model)
 
     @property
     def _layout(self) -> Layout:
@@ -231,10 +247,11 @@ class RecurringModelAdminMixin(StyledMixin, MixinBase):
 
 class RecurringModelAdmin(RecurringModelAdminMixin, ModelAdmin):
     """
-    The admin for a model of templates: register it, or subclass it.
+    The admin for a model whose rows may carry a rule: register it, or subclass it.
 
-    For ``RecurringModelMixin``, and for ``RecurringTemplateMixin``, whose occurrences are
-    linked to where their model is registered as well.
+    For ``RecurringModelMixin``; for ``RecurringTemplateMixin``, whose occurrences are linked
+    to where their model is registered as well; and for ``RecurrenceRuleMixin``, which has
+    no rows to show.
     """
 
 
@@ -245,11 +262,12 @@ def _with(declared: Any, *names: Any) -> list[Any]:
 def _shown_for(obj: Any) -> list[str]:
     if obj is None:
         return ["recurrence_preview"]
+    has_pattern = not obj.is_occurrence or obj.is_template
     is_shown = {
-        "recurrence_problem": bool(obj.recurrence_set_aside),
+        "recurrence_problem": bool(getattr(obj, "recurrence_set_aside", "")),
         "recurrence_origin": obj.is_occurrence,
-        "recurrence_preview": not obj.is_occurrence or obj.is_template,
-        "recurrence_rows": not obj.is_occurrence or obj.is_template,
+        "recurrence_preview": has_pattern,
+        "recurrence_rows": has_pattern and is_template_model(type(obj)),
     }
     return [name for name in _SHOWN_FIELDS if is_shown[name]]
 

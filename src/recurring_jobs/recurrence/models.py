@@ -88,6 +88,11 @@ class RecurrenceRuleMixin(models.Model):
         return bool(self.recurrence_rule)
 
     @property
+    def is_occurrence(self) -> bool:
+        """Whether the row was made from a template."""
+        return False
+
+    @property
     def local_start(self) -> datetime | date | None:
         """
         The start on the clock of the row's own zone; a date is itself.
@@ -166,11 +171,6 @@ class RecurringTemplateMixin(RecurrenceRuleMixin):
         # instance, and would take each later save for one of some fields.
         for name, value in before.items():
             self.__dict__.setdefault(name, value)
-
-    @property
-    def is_occurrence(self) -> bool:
-        """Whether the row was made from a template."""
-        return False
 
     def build_occurrence(self, occurrence: Occurrence, at: datetime | date) -> Any:  # noqa: ARG002  for hooks
         """
