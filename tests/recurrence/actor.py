@@ -2,7 +2,8 @@
 One generator as a process of its own: reads a line, does it, answers with a line of JSON.
 
 ``python -m tests.recurrence.actor``, on the database of ``DATABASE_URL``, for SQLite in the
-transaction mode of ``SQLITE_MODE``. Verbs: see VERBS at the end.
+transaction mode of ``SQLITE_MODE``; with ``TABLES=two``, of courses and their lessons.
+Verbs: see VERBS at the end.
 """
 
 from __future__ import annotations
@@ -36,12 +37,15 @@ from django.utils import timezone  # noqa: E402
 from recurring_jobs.recurrence.insertion import why_built_one_by_one  # noqa: E402
 from recurring_jobs.recurrence.layout import layout_of  # noqa: E402
 from recurring_jobs.recurrence.occurrences import generate_occurrences  # noqa: E402
-from tests.host.models import Errand, Holiday, Lesson, Todo  # noqa: E402
+from tests.host.models import Errand, Holiday, Lesson, Tag, Todo  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+#: Templates and occurrences in one table, or in two with links between them and a third.
+LAYOUT: Any = layout_of(Lesson if os.environ.get("TABLES") == "two" else Todo)
+START = LAYOUT.start.source.name
 ZONES = ("UTC", "Europe/Paris", "Asia/Tokyo", "America/New_York")
 
 
@@ -51,30 +55,38 @@ def migrate() -> None:
 
 def seed(number: str) -> None:
     """Leave *number* templates in the table, and nothing else."""
-    Todo.objects.all().delete()
-    Todo.objects.bulk_create(
-        Todo(
+    LAYOUT.template.objects.all().delete()
+    templates = LAYOUT.template.objects.bulk_create(
+        LAYOUT.template(
             title=f"Template {index}",
-            due_at=datetime(2026, 1, 1 + index % 28, index % 24, tzinfo=UTC),
             recurrence_rule=("FREQ=DAILY", "FREQ=WEEKLY", "FREQ=MONTHLY")[index % 3],
             recurrence_timezone=ZONES[index % 4],
+            **{START: datetime(2026, 1, 1 + index % 28, index % 24, tzinfo=UTC)},
         )
         for index in range(int(number))
     )
+    if LAYOUT.linked:
+        tag = Tag.objects.get_or_create(name="linked")[0]
+        through = LAYOUT.template.topics.through
+        through.objects.bulk_create(through(course=each, tag=tag) for each in templates)
 
 
 def generate() -> dict[str, int]:
-    return asdict(generate_occurrences(Todo, now=NOW, batch_size=25))
+    return asdict(generate_occurrences(LAYOUT.template, now=NOW, batch_size=25))
 
 
 def tally() -> dict[str, int]:
-    """Count rows, and templates that have some of their five rows but not all."""
-    made = Todo.objects.templates().annotate(made=Count("occurrences"))
+    """Count rows, and templates that have some of their rows but not all, or without links."""
+    made = LAYOUT.template.objects.templates().annotate(made=Count("occurrences"))
+    rows = LAYOUT.occurrence.objects.occurrences()
+    partial = made.filter(made__gt=0).exclude(made=LAYOUT.ahead).count()
+    if LAYOUT.linked:
+        partial += rows.filter(labels=None).count()
     return {
-        "rows": Todo.objects.occurrences().count(),
-        "partial": made.filter(made__gt=0).exclude(made=5).count(),
-        "whole": made.filter(made=5).count(),
-        "set_aside": Todo.objects.set_aside().count(),
+        "rows": rows.count(),
+        "partial": partial,
+        "whole": made.filter(made=LAYOUT.ahead).count(),
+        "set_aside": LAYOUT.template.objects.set_aside().count(),
     }
 
 
@@ -180,13 +192,14 @@ def _told(name: str, value: Any) -> str:
 
 def years() -> list[int]:
     """Return the years that occurrences fall in."""
-    return sorted({row.due_at.year for row in Todo.objects.occurrences()})
+    start = LAYOUT.start.target.name
+    return sorted({getattr(row, start).year for row in LAYOUT.occurrence.objects.occurrences()})
 
 
 def hold() -> None:
     """Give all templates a yearly rule, in a transaction that stays open until release."""
     transaction.set_autocommit(False)
-    Todo.objects.templates().update(recurrence_rule="FREQ=YEARLY")
+    LAYOUT.template.objects.templates().update(recurrence_rule="FREQ=YEARLY")
 
 
 def release() -> None:
@@ -219,7 +232,7 @@ def _killed(statement: int, moment: str) -> bool:
     child = os.fork()
     if child == 0:
         with connection.execute_wrapper(_Killer(statement, moment)):
-            generate_occurrences(Todo, now=NOW, batch_size=2)
+            generate_occurrences(LAYOUT.template, now=NOW, batch_size=2)
         connection.close()
         os._exit(0)
     _, status = os.waitpid(child, 0)

@@ -36,6 +36,17 @@ def test_four_generators_at_once_make_each_row_once(postgres_url, fresh_database
     assert rounds == [(5 * TEMPLATES, ALL_ROWS)] * 5
 
 
+@pytest.mark.postgres
+def test_four_generators_at_once_fill_a_second_table_once(
+    postgres_url, fresh_database, start_actors, monkeypatch
+):
+    """With a table for the occurrences and one for their links, the promise is the same."""
+    monkeypatch.setenv("TABLES", "two")
+    actors = start_actors(fresh_database(postgres_url), 4)
+
+    assert run_at_once(actors) == (3 * TEMPLATES, {**ALL_ROWS, "rows": 3 * TEMPLATES})
+
+
 @pytest.mark.mariadb
 def test_four_generators_at_once_on_mariadb(mariadb_url, fresh_database, start_actors):
     """MariaDB keeps the same promise."""
@@ -73,8 +84,16 @@ def test_edit_in_progress_is_waited_for_by_no_one_and_honoured(
     assert generator.ask("years") == [2027, 2028, 2029, 2030, 2031]
 
 
-def check_sweep(seen: list[dict[str, Any]], templates: int) -> None:
-    whole = {"rows": 5 * templates, "partial": 0, "whole": templates, "set_aside": 0}
+@pytest.fixture(params=[("one", 5), ("two", 3)], ids=["one table", "two tables"])
+def ahead(request, monkeypatch) -> int:
+    """How many rows each template has, in one table or in two."""
+    tables, ahead = request.param
+    monkeypatch.setenv("TABLES", tables)
+    return int(ahead)
+
+
+def check_sweep(seen: list[dict[str, Any]], templates: int, ahead: int) -> None:
+    whole = {"rows": ahead * templates, "partial": 0, "whole": templates, "set_aside": 0}
     kills = [each for each in seen if each["killed"]]
     assert len(kills) > 10
     assert [each["found"]["partial"] for each in seen] == [0] * len(seen)
@@ -84,25 +103,27 @@ def check_sweep(seen: list[dict[str, Any]], templates: int) -> None:
 
 
 @pytest.mark.postgres
-def test_kill_anywhere_leaves_no_template_half_done(postgres_url, fresh_database, start_actors):
+def test_kill_anywhere_leaves_no_template_half_done(
+    postgres_url, fresh_database, start_actors, ahead
+):
     """kill -9 before and after every statement: rows are whole or absent, and a pass mends."""
     (actor,) = start_actors(fresh_database(postgres_url), 1)
 
-    check_sweep(actor.ask("sweep", 5), 5)
+    check_sweep(actor.ask("sweep", 5), 5, ahead)
 
 
-def test_kill_anywhere_leaves_no_template_half_done_on_sqlite(tmp_path, start_actors):
+def test_kill_anywhere_leaves_no_template_half_done_on_sqlite(tmp_path, start_actors, ahead):
     """The same on SQLite."""
     (actor,) = start_actors(f"sqlite:///{tmp_path / 'rows.sqlite3'}", 1)
 
-    check_sweep(actor.ask("sweep", 5), 5)
+    check_sweep(actor.ask("sweep", 5), 5, ahead)
 
 
 @pytest.mark.mariadb
 def test_kill_anywhere_leaves_no_template_half_done_on_mariadb(
-    mariadb_url, fresh_database, start_actors
+    mariadb_url, fresh_database, start_actors, ahead
 ):
     """The same on MariaDB."""
     (actor,) = start_actors(fresh_database(mariadb_url), 1)
 
-    check_sweep(actor.ask("sweep", 5), 5)
+    check_sweep(actor.ask("sweep", 5), 5, ahead)
