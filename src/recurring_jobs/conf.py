@@ -19,6 +19,8 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "EAGER_LONGEST_WAIT": timedelta,
     "FINEST_FREQUENCY": str,
     "HEARTBEAT": timedelta,
+    "KEEP_DEAD_LETTERS": timedelta,
+    "KEEP_RUNS": timedelta,
     "OVERRIDES": Mapping,
     "RETRY": Mapping,
     "SCHEDULE": Mapping,
@@ -82,6 +84,18 @@ class Conf:
         value: timedelta = self._read("HEARTBEAT", timedelta(seconds=10))
         if value < _SHORTEST_HEARTBEAT:
             raise SettingError("HEARTBEAT", f"is {value}. Give at least {_SHORTEST_HEARTBEAT}.")
+        return value
+
+    @property
+    def keep_dead_letters(self) -> timedelta:
+        """How old a closed dead letter must be before ``prune`` deletes it; open ones stay."""
+        value: timedelta = self._read("KEEP_DEAD_LETTERS", timedelta(days=180))
+        return value
+
+    @property
+    def keep_runs(self) -> timedelta:
+        """How old a run that has ended must be before ``prune`` deletes it."""
+        value: timedelta = self._read("KEEP_RUNS", timedelta(days=30))
         return value
 
     @property

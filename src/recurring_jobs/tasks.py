@@ -12,7 +12,7 @@ from recurring_jobs.runs.task import BaseTaskWithRetry
 if TYPE_CHECKING:
     from recurring_jobs.recurrence.occurrences import GenerationReport
 
-__all__ = ["BaseTaskWithRetry", "generate_occurrences"]
+__all__ = ["BaseTaskWithRetry", "generate_occurrences", "prune"]
 
 
 @shared_task(name="recurring_jobs.generate_occurrences", base=BaseTaskWithRetry)
@@ -35,3 +35,15 @@ def generate_occurrences(model_label: str | None = None) -> dict[str, dict[str, 
         model._meta.label: occurrences.generate_occurrences(model) for model in models
     }
     return {label: asdict(report) for label, report in reports.items()}
+
+
+@shared_task(name="recurring_jobs.prune", base=BaseTaskWithRetry, no_overlap=True)
+def prune() -> dict[str, int]:
+    """
+    Delete what the settings KEEP_RUNS and KEEP_DEAD_LETTERS call old; return how much.
+
+    Declare it to be run each night: ``periodic_task(Cron("15 3 * * *"))(prune)``.
+    """
+    from recurring_jobs.runs import retention
+
+    return asdict(retention.prune())

@@ -20,6 +20,7 @@ from recurring_jobs.models import DeadLetter, Run, TaskLock
 from recurring_jobs.runs import locks
 from recurring_jobs.runs.overlap import overlap_key
 from recurring_jobs.signals import run_skipped
+from tests.host import tasks
 
 pytestmark = pytest.mark.django_db
 
@@ -312,6 +313,15 @@ class TestKeys:
         keys = {overlap_key(each, (value,), {}).id for each in (task, other) for value in (1, "1")}
 
         assert len(keys) == 4
+
+    def test_a_shared_task_has_the_key_it_names(self):
+        """
+        What @shared_task returns, which stands for the task, has the key of the task.
+        """
+        folders = [{"folder": folder, "account": 1} for folder in "ab"]
+
+        assert len({overlap_key(tasks.alone, (), each) for each in folders}) == 1
+        assert overlap_key(tasks.alone, ("a", 1), {}) != overlap_key(tasks.alone, ("a", 2), {})
 
     def test_an_id_and_its_text_are_one_key(self, make):
         """

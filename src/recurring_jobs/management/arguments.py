@@ -107,6 +107,25 @@ def _add_changes(subcommands: Any) -> None:
     trigger.add_argument("--in-process", action="store_true", help="Execute it here and wait.")
     _add_json(trigger)
 
+    prune = subcommands.add_parser("prune", help="Delete old runs and closed dead letters.")
+    prune.add_argument("--runs", type=float, metavar="DAYS", help="Default: KEEP_RUNS.")
+    prune.add_argument(
+        "--dead-letters", type=float, metavar="DAYS", help="Default: KEEP_DEAD_LETTERS."
+    )
+    prune.add_argument("--dry-run", action="store_true", help="Only say how many there are.")
+    _add_json(prune)
+
+    letters = subcommands.add_parser(
+        "dead-letters", help="Count open dead letters by task and exception; send them again."
+    )
+    letters.add_argument("--task", help="Only those of the task of this name.")
+    letters.add_argument("--exception", help="Only those of this exception type.")
+    letters.add_argument("--hours", type=float, help="Only those of the last so many hours.")
+    what = letters.add_mutually_exclusive_group()
+    what.add_argument("--requeue", action="store_true", help="Send each of them again.")
+    what.add_argument("--discard", action="store_true", help="Close them without sending.")
+    _add_json(letters)
+
     purge = subcommands.add_parser("purge", help="Remove all waiting messages for good.")
     purge.add_argument("--queues", help="Comma-separated; default: all declared queues.")
     purge.add_argument("--yes", action="store_true", help="Do not ask.")

@@ -21,6 +21,8 @@ from recurring_jobs.runs.states import RunState
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from django.db.models import QuerySet
+
 logger = logging.getLogger(__name__)
 
 
@@ -67,6 +69,37 @@ def requeue(
         transaction.on_commit(lambda: _publish(message), using=using)
     letter.refresh_from_db(using=using)
     return message.task_id
+
+
+@dataclass(frozen=True)
+class Requeued:
+    """What became of many dead letters: the new task ids, and why others were not sent."""
+
+    task_ids: list[str]
+    refused: list[NotSendableError]
+
+
+def requeue_all(letters: QuerySet[DeadLetter], *, by: object = None) -> Requeued:
+    """
+    Send each open one of *letters* again, the oldest first; return what was and was not.
+
+    Each is a transaction of its own. Where the broker does not take a message the error
+    is raised: those before it were sent, it and those after it are open.
+    """
+    task_ids, refused = [], []
+    found = letters.filter(state=DeadLetter.State.OPEN).order_by("failed_at", "pk")
+    for letter in found.iterator(chunk_size=200):
+        try:
+            task_ids.append(requeue(letter, by=by))
+        except NotSendableError as error:
+            refused.append(error)
+    return Requeued(task_ids, refused)
+
+
+def discard_all(letters: QuerySet[DeadLetter], *, by: object = None) -> int:
+    """Close each open one of *letters* without sending it; return how many."""
+    found = letters.filter(state=DeadLetter.State.OPEN)
+    return sum(discard(letter, by) for letter in found.iterator(chunk_size=200))
 
 
 def discard(letter: DeadLetter | int, by: object = None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.utils import timezone
@@ -151,6 +151,23 @@ class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
     def open(self) -> DeadLetterQuerySet:
         """Return the dead letters that wait for a person."""
         return self.filter(state=DeadLetter.State.OPEN)
+
+    def groups(self) -> models.QuerySet[Any, Any]:
+        """
+        Return one dict for each task and exception type, the most frequent first.
+
+        Its keys: ``task``, ``exception_type``, ``count``, ``first_at``, ``last_at``.
+        """
+        return (
+            self.order_by()
+            .values("task", "exception_type")
+            .annotate(
+                count=models.Count("pk"),
+                first_at=models.Min("failed_at"),
+                last_at=models.Max("failed_at"),
+            )
+            .order_by("-count", "task", "exception_type")
+        )
 
     def for_task(self, task: str) -> DeadLetterQuerySet:
         """Return the dead letters of the task named *task*."""

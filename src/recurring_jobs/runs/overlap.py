@@ -87,7 +87,7 @@ def problem_of_key(task_class: type) -> str:
 
 
 def _value_of(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    chosen = vars(task).get("overlap_key") or getattr_static(type(task), "overlap_key", None)
+    chosen = vars(task).get("overlap_key") or getattr_static(task.__class__, "overlap_key", None)
     if chosen is None:
         return None
     if isinstance(chosen, list | tuple):

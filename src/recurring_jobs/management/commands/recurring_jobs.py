@@ -6,24 +6,36 @@ import argparse
 import importlib.util
 import json
 import os
+from dataclasses import asdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from click import ClickException
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from recurring_jobs import inspection
 from recurring_jobs.exceptions import BrokerAwayError, RecurringJobsError
 from recurring_jobs.inspection import Mode
+from recurring_jobs.inspection.apps import broker_of
 from recurring_jobs.management import arguments, processes
 from recurring_jobs.management.terminal import as_json, as_table
+from recurring_jobs.models import DeadLetter
+from recurring_jobs.runs import dead_letters, retention
 
 if TYPE_CHECKING:
     from celery import Celery
 
+    from recurring_jobs.runs.models import DeadLetterQuerySet
+
 #: Exit codes, as the help tells them.
 NOTHING_THERE, WRONG_USE, BROKER_AWAY = 1, 2, 3
+
+
+#: Who closed a dead letter, as its row says.
+_WHO = "manage.py recurring_jobs"
 
 
 class Command(BaseCommand):
@@ -42,7 +54,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  Django's signature
         try:
             app = inspection.loaded_app()
-            getattr(self, f"_{options['do']}")(app, options)
+            getattr(self, f"_{options['do'].replace('-', '_')}")(app, options)
         except BrokerAwayError as error:
             raise CommandError(str(error), returncode=BROKER_AWAY) from error
         except RecurringJobsError as error:
@@ -164,6 +176,41 @@ class Command(BaseCommand):
                 message % {"exception": triggered.exception}, returncode=NOTHING_THERE
             )
 
+    def _prune(self, _app: Celery, options: dict[str, Any]) -> None:
+        pruned = retention.prune(
+            keep_runs=_days(options["runs"]),
+            keep_dead_letters=_days(options["dead_letters"]),
+            is_dry_run=options["dry_run"],
+        )
+        self._tell(options, asdict(pruned))
+
+    def _dead_letters(self, app: Celery, options: dict[str, Any]) -> None:
+        letters = _chosen_letters(options)
+        if options["requeue"]:
+            with broker_of(app):
+                done = dead_letters.requeue_all(letters, by=_WHO)
+            for error in done.refused:
+                self.stderr.write(str(error))
+            self._tell(options, {"sent": len(done.task_ids), "refused": len(done.refused)})
+        elif options["discard"]:
+            count = dead_letters.discard_all(letters, by=_WHO)
+            self._tell(options, {"discarded": count})
+        elif options["json"]:
+            self.stdout.write(as_json(list(letters.groups())))
+        else:
+            heads = ("count", "task", "exception", "first", "last")
+            rows = [
+                (
+                    each["count"],
+                    each["task"],
+                    each["exception_type"],
+                    each["first_at"].isoformat(),
+                    each["last_at"].isoformat(),
+                )
+                for each in letters.groups()
+            ]
+            self.stdout.write(as_table(heads, rows))
+
     def _purge(self, app: Celery, options: dict[str, Any]) -> None:
         named = options["queues"]
         queues = named.split(",") if named else inspection.consumed_queues(app)
@@ -203,3 +250,18 @@ class Command(BaseCommand):
     def _write_line(self, line: str) -> None:
         self.stdout.write(line, ending="")
         self.stdout.flush()
+
+
+def _days(given: float | None) -> timedelta | None:
+    return None if given is None else timedelta(days=given)
+
+
+def _chosen_letters(options: dict[str, Any]) -> DeadLetterQuerySet:
+    letters = DeadLetter.objects.open()
+    if options["task"]:
+        letters = letters.for_task(options["task"])
+    if options["exception"]:
+        letters = letters.filter(exception_type=options["exception"])
+    if options["hours"] is not None:
+        letters = letters.filter(failed_at__gte=timezone.now() - timedelta(hours=options["hours"]))
+    return letters

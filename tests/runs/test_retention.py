@@ -1,0 +1,214 @@
+"""What is old is deleted in small batches; what is not over never is."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from recurring_jobs.models import DeadLetter, Run, TaskLock
+from recurring_jobs.runs.retention import Pruned, prune
+from recurring_jobs.tasks import prune as prune_task
+
+pytestmark = pytest.mark.django_db
+
+LONG_AGO = timezone.now() - timedelta(days=400)
+STATES = [state.value for state in Run.State]
+
+
+def make_runs(*states, at=LONG_AGO, prefix="run"):
+    Run.objects.bulk_create(
+        Run(
+            id=f"{prefix}-{number}",
+            task="t",
+            state=state,
+            created_at=at,
+            finished_at=at if state in {"succeeded", "failed", "lost", "skipped"} else None,
+        )
+        for number, state in enumerate(states)
+    )
+
+
+def make_letters(*states, at=LONG_AGO):
+    for number, state in enumerate(states):
+        DeadLetter.objects.create(
+            task="t", task_id=f"old-{number}", state=state, failed_at=at, closed_at=at
+        )
+
+
+def test_only_what_has_ended_is_deleted():
+    """
+    Old runs that may go on, and dead letters that wait for a person, stay.
+    """
+    make_runs(*STATES)
+    make_letters("open", "requeued", "discarded")
+
+    assert prune() == Pruned(runs=4, dead_letters=2, locks=0)
+
+    assert set(Run.objects.values_list("state", flat=True)) == {"queued", "running", "retrying"}
+    assert DeadLetter.objects.get().state == "open"
+
+
+def test_what_is_young_stays(settings):
+    """
+    The ages are those of the settings, and a call may give others.
+    """
+    settings.RECURRING_JOBS = {"KEEP_RUNS": timedelta(days=2)}
+    make_runs("succeeded", at=timezone.now() - timedelta(days=1))
+
+    assert prune().runs == 0
+    assert prune(keep_runs=timedelta(hours=1)).runs == 1
+
+
+def test_a_long_run_counts_from_its_end():
+    """
+    A run that began long ago and ended just now is young.
+    """
+    make_runs("succeeded")
+    Run.objects.update(finished_at=timezone.now())
+
+    assert prune().runs == 0
+
+
+def test_batches_are_bounded(django_assert_num_queries):
+    """
+    No statement deletes more than a batch, and all is deleted in the end.
+    """
+    make_runs(*["succeeded"] * 25)
+
+    with django_assert_num_queries(3 * 4 + 2 * 3):  # savepoint, read, delete, release
+        assert prune(batch=10).runs == 25
+
+
+def test_a_dry_run_deletes_nothing():
+    """
+    A dry run counts what would be deleted.
+    """
+    make_runs("succeeded", "failed")
+
+    assert prune(is_dry_run=True).runs == 2
+    assert Run.objects.count() == 2
+
+
+def test_free_locks_go_held_ones_stay():
+    """
+    A lock that no one has had for a week is deleted, a held one never.
+    """
+    times = {"taken_at": LONG_AGO, "lease_until": LONG_AGO, "token": 1, "task": "t"}
+    TaskLock.objects.create(id="free", **times)
+    TaskLock.objects.create(id="held", owner="run-1", **times)
+
+    assert prune().locks == 1
+    assert TaskLock.objects.get().pk == "held"
+
+
+def test_the_command_prunes(capsys):
+    """
+    ``recurring_jobs prune`` tells how much it deleted.
+    """
+    make_runs("succeeded")
+
+    call_command("recurring_jobs", "prune", "--runs", "30", "--dry-run", "--json")
+    assert json.loads(capsys.readouterr().out) == {"runs": 1, "dead_letters": 0, "locks": 0}
+    call_command("recurring_jobs", "prune", "--json")
+
+    assert json.loads(capsys.readouterr().out)["runs"] == 1
+    assert not Run.objects.exists()
+
+
+def test_the_task_prunes():
+    """
+    The package's own task can be declared to be run each night.
+    """
+    make_runs("succeeded")
+
+    assert prune_task.apply().result == {"runs": 1, "dead_letters": 0, "locks": 0}
+
+
+class TestManyDeadLetters:
+    """Dead letters counted and sent again by the hundred."""
+
+    @pytest.fixture
+    def letters(self):
+        """Three kinds of open letters, and a closed one."""
+        rows = [
+            ("host.add", "OSError"),
+            ("host.add", "OSError"),
+            ("host.add", "KeyError"),
+            ("host.gone", "KeyError"),
+        ]
+        now = timezone.now()
+        for number, (task, exception) in enumerate(rows):
+            DeadLetter.objects.create(
+                task=task,
+                task_id=f"letter-{number}",
+                exception_type=exception,
+                args=[number, 1],
+                failed_at=now - timedelta(hours=number),
+                is_sendable=exception != "KeyError" or task != "host.add",
+                not_sendable_reason="secret arguments were not stored.",
+            )
+        make_letters("discarded")
+
+    def run(self, capsys, *typed):
+        call_command("recurring_jobs", "dead-letters", "--json", *typed)
+        captured = capsys.readouterr()
+        return json.loads(captured.out), captured.err
+
+    def test_they_are_grouped(self, letters, capsys):
+        """
+        Open letters are counted by task and exception, the most frequent first.
+        """
+        groups, _ = self.run(capsys)
+
+        assert [(each["task"], each["exception_type"], each["count"]) for each in groups] == [
+            ("host.add", "OSError", 2),
+            ("host.add", "KeyError", 1),
+            ("host.gone", "KeyError", 1),
+        ]
+
+    def test_those_of_a_filter_are_sent_again(self, letters, capsys):
+        """
+        --requeue sends what the filters choose, and nothing else; twice sends nothing more.
+        """
+        told, _ = self.run(capsys, "--task", "host.add", "--exception", "OSError", "--requeue")
+        again, _ = self.run(capsys, "--task", "host.add", "--exception", "OSError", "--requeue")
+
+        assert (told, again) == ({"sent": 2, "refused": 0}, {"sent": 0, "refused": 0})
+        requeued = DeadLetter.objects.filter(state="requeued")
+        assert {each.task_id for each in requeued} == {"letter-0", "letter-1"}
+        assert {each.closed_by for each in requeued} == {"manage.py recurring_jobs"}
+        lineage = Run.objects.values_list("retried_from", flat=True)
+        assert set(lineage) == {"letter-0", "letter-1"}
+
+    def test_what_cannot_be_sent_is_said(self, letters, capsys):
+        """
+        Letters that cannot be sent as they are stay open, each with its reason.
+        """
+        told, errors = self.run(capsys, "--task", "host.add", "--requeue")
+
+        assert told == {"sent": 2, "refused": 1}
+        assert "secret arguments were not stored." in errors
+        assert DeadLetter.objects.open().count() == 2
+
+    def test_those_of_last_night_are_discarded(self, letters, capsys):
+        """
+        --hours chooses by age, --discard closes.
+        """
+        told, _ = self.run(capsys, "--hours", "1.5", "--discard")
+
+        assert told == {"discarded": 2}
+        assert DeadLetter.objects.open().count() == 2
+
+    def test_people_get_a_table(self, letters, capsys):
+        """
+        Without --json there is one line for each group.
+        """
+        call_command("recurring_jobs", "dead-letters")
+
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0].split() == ["count", "task", "exception", "first", "last"]
+        assert lines[1].split()[:3] == ["2", "host.add", "OSError"]
