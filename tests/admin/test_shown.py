@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from recurring_jobs.admin import shown
+from recurring_jobs.recurrence.preview import next_times, offset_of
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_offsets_count_hours_and_minutes(local, text):
     """
     An offset is shown with its sign, also where it is no whole hour.
     """
-    assert shown.offset_of(local) == text
+    assert offset_of(local) == text
 
 
 def test_moments_are_in_the_current_zone():
@@ -65,7 +66,7 @@ def test_change_of_the_clocks_is_noted_between_two_times():
     paris = ZoneInfo("Europe/Paris")
     times = [datetime(2026, 3, day, 9, tzinfo=paris) for day in (28, 29, 30)]
 
-    rows = shown.next_times(times, paris).split("<tr>")[2:]
+    rows = next_times(times, paris).split("<tr>")[2:]
 
     assert ["clocks change" in row for row in rows] == [False, True, False]
     assert ["Sun 2026-03-29</span> 09:00" in row for row in rows] == [False, True, False]
@@ -75,7 +76,7 @@ def test_dates_have_neither_offset_nor_second_clock():
     """
     The times of an all-day row are dates, shown as they are.
     """
-    html = shown.next_times([date(2026, 3, 2)], ZoneInfo("Europe/Paris"))
+    html = next_times([date(2026, 3, 2)], ZoneInfo("Europe/Paris"))
 
     assert "Mon 2026-03-02" in html
     assert "Offset" not in html

@@ -172,6 +172,7 @@ def rows() -> dict[str, str]:
         "todos": "/admin/host/todo/",
         "todo": f"/admin/host/todo/{todo.pk}/change/",
         "new-todo": "/admin/host/todo/add/",
+        "new-event": "/events/new/",
         "periodic-task": f"{beat}/{nightly.periodic_task_id}/change/",
     }
 
@@ -274,3 +275,52 @@ def test_rule_is_shown_in_words_while_it_is_typed(open_page, rows, pictures, pag
 
     assert days == {"Fri"}
     assert "SOMETIMES" in preview.inner_text()
+
+
+def test_rule_is_shown_in_words_on_a_page_of_the_host(open_page, rows, pictures):
+    """
+    Outside the admin the form field shows words, times and faults while a rule is typed.
+    """
+    page = open_page(rows["new-event"])
+    rule = page.get_by_label("Recurrence rule")
+    preview = page.locator(".recurring-jobs-preview")
+    page.get_by_label("Starts at").fill("2026-03-02 14:00")
+    page.get_by_label("Time zone").fill("America/New_York")
+
+    rule.fill("FREQ=MONTHLY;BYDAY=-1FR")
+    page.get_by_role("columnheader", name="America/New_York").wait_for()
+    times = preview.locator("tbody tr > td:first-child").all_inner_texts()
+    page.screenshot(path=pictures / "preview-new-event.png", full_page=True)
+    rule.fill("FREQ=SOMETIMES")
+    preview.get_by_text("SOMETIMES").wait_for()
+
+    assert len(times) == 10
+    assert all(text.startswith("Fri ") and text.endswith(" 09:00") for text in times)
+
+
+def test_rule_is_shown_in_words_without_a_script(chromium, live_server, admin_user, pictures):
+    """
+    A browser that runs no script has the words and times when the form comes back.
+    """
+    client = Client()
+    client.force_login(admin_user)
+    context = chromium.new_context(
+        java_script_enabled=False, viewport={"width": 360, "height": 900}
+    )
+    session = client.cookies["sessionid"].value
+    context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+    page = context.new_page()
+    page.goto(f"{live_server.url}/events/new/")
+    page.get_by_label("Starts at").fill("2026-03-02 14:00")
+    page.get_by_label("Recurrence rule").fill("FREQ=WEEKLY;BYDAY=MO,TH")
+    page.get_by_label("Time zone").fill("Europe/Paris")
+    page.get_by_label("Title").fill("   ")  # refused by the server, not by the browser
+
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("This field is required.").wait_for()
+    shown = page.locator(".recurring-jobs-preview").inner_text()
+    page.screenshot(path=pictures / "no-script.png", full_page=True)
+    context.close()
+
+    assert "Every week on Monday and Thursday" in shown
+    assert shown.count("15:00") == 10

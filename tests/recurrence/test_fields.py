@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from django.forms import modelform_factory
 
 from recurring_jobs.exceptions import InvalidRuleError
-from recurring_jobs.recurrence.fields import RecurrenceRuleFormField
+from recurring_jobs.recurrence.forms import RecurrenceRuleFormField
 from recurring_jobs.rules import Rule
 from tests.host.models import Todo
 

@@ -16,6 +16,7 @@ from recurring_jobs.admin import shown
 from recurring_jobs.admin.bases import RecordAdmin
 from recurring_jobs.admin.runs import RUN_KINDS
 from recurring_jobs.models import Fire, Run, Schedule
+from recurring_jobs.recurrence.preview import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,7 +79,7 @@ def outcome_table(site: AdminSite, fires: Iterable[Fire]) -> SafeString:
         sent_at = fire.published_at or (fire.claimed_at if run else None)
         rows.append(
             {
-                "fire": shown.link(site, fire, shown.words_of(timezone.localtime(fire.nominal_at))),
+                "fire": shown.link(site, fire, words_of(timezone.localtime(fire.nominal_at))),
                 "kind": fire.get_kind_display(),
                 "delay": shown.duration(sent_at - fire.nominal_at) if sent_at else shown.NOTHING,
                 "outcome": outcome(fire),

@@ -29,19 +29,16 @@ from recurring_jobs.recurrence.layout import (
     layout_of,
 )
 from recurring_jobs.recurrence.options import start_of
+from recurring_jobs.recurrence.preview import fragment, preview_of
 from recurring_jobs.recurrence.rows import series_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import date, datetime
-
     from django.db.models import Model, QuerySet
     from django.http import HttpRequest
     from django.urls import URLPattern
     from django.utils.safestring import SafeString
 
-#: How many times to come, and how many rows, a page shows.
-TIMES_SHOWN = 10
+#: How many rows a page shows.
 ROWS_SHOWN = 20
 
 _RULE_FIELDS = ("recurrence_rule", "recurrence_timezone")
@@ -137,7 +134,7 @@ class RecurringModelAdminMixin(StyledMixin, MixinBase):
         try:
             return HttpResponse(_preview(self._typed(request)))
         except ValidationError as error:
-            return HttpResponse(_fragment(errors=error.messages))
+            return HttpResponse(fragment(errors=error.messages))
 
     @admin.display(description=gettext_lazy("recurrence"))
     def recurrence_words(self, obj: Any) -> SafeString | str:
@@ -274,20 +271,8 @@ def _shown_for(obj: Any) -> list[str]:
 
 def _preview(row: Any) -> SafeString:
     if row is None or not row.recurrence_rule:
-        return _fragment()
+        return fragment()
     try:
-        words = row.describe_recurrence()
-        return _fragment(words=words, times=shown.next_times(_next_times(row), series_of(row).zone))
+        return preview_of(series_of(row), timezone.now())
     except ValueError as error:  # a rule, a zone or a start that cannot be read
-        return _fragment(errors=[str(error)])
-
-
-def _next_times(row: Any) -> Iterator[datetime | date]:
-    after = timezone.now()
-    series = series_of(row)
-    for _count, occurrence in zip(range(TIMES_SHOWN), series.after(after), strict=False):
-        yield occurrence.at
-
-
-def _fragment(**context: Any) -> SafeString:
-    return render_to_string("recurring_jobs/admin/preview.html", context)
+        return fragment(errors=[str(error)])

@@ -29,6 +29,7 @@ from recurring_jobs.admin.schedule_actions import (
 from recurring_jobs.exceptions import RecurringJobsError
 from recurring_jobs.models import Schedule
 from recurring_jobs.periodic import beat_tables, drift
+from recurring_jobs.recurrence.preview import next_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -214,7 +215,7 @@ class ScheduleAdmin(ObjectActionsMixin, BoundedMixin, StyledMixin, ModelAdmin):
             times = list(_times(trigger, timezone.now()))
         except RecurringJobsError as error:
             return str(error)
-        table = shown.next_times(times, ZoneInfo(trigger.timezone or "UTC"))
+        table = next_times(times, ZoneInfo(trigger.timezone or "UTC"))
         if obj.periodic_task.enabled:
             return table
         note = _("It is not enabled: these are the times it would fire at.")

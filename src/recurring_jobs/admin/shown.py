@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin.utils import quote
-from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import tzinfo
+from recurring_jobs.recurrence.preview import day, words_of
 
+if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
     from django.db.models import Model
     from django.utils.safestring import SafeString
@@ -41,29 +37,6 @@ def moment(at: datetime | date | None) -> SafeString | str:
         local.isoformat(),
         words_of(local),
     )
-
-
-def words_of(local: datetime) -> SafeString:
-    """
-    Return *local* as weekday, date and time, such as "Mon 2026-01-05 09:00".
-
-    Seconds are left out where they are zero. No conversion of the zone takes place.
-    """
-    time = date_format(local, "H:i:s" if local.second else "H:i")
-    return format_html("{} {}", day(local), time)
-
-
-def day(local: date) -> SafeString:
-    """Return *local* as weekday and date, in one line however narrow the column is."""
-    return format_html('<span class="recurring-jobs-day">{}</span>', date_format(local, "D Y-m-d"))
-
-
-def offset_of(local: datetime) -> str:
-    """Return the distance of *local* from UTC, such as ``"UTC+02:00"``."""
-    offset = local.utcoffset() or timedelta()
-    sign = "-" if offset < timedelta() else "+"
-    minutes = abs(int(offset.total_seconds())) // 60
-    return f"UTC{sign}{minutes // 60:02}:{minutes % 60:02}"
 
 
 def duration(value: timedelta | None) -> str:
@@ -145,40 +118,3 @@ def link(site: AdminSite, obj: Model | None, text: Any = None) -> SafeString | s
     except NoReverseMatch:
         return format_html("{}", label)
     return format_html('<a href="{}">{}</a>', url, label)
-
-
-def next_times(times: Iterable[datetime | date], zone: tzinfo) -> SafeString:
-    """
-    Return a table of *times* in *zone* and in the current time zone.
-
-    A change of the clocks between two of them is noted. Dates are shown as they are.
-    """
-    here = timezone.get_current_timezone()
-    rows = [_row(at, zone, here) for at in times]
-    for before, row in pairwise(rows):
-        row["clocks_change"] = before["offset"] != row["offset"]
-    context = {
-        "rows": rows,
-        "zone": str(zone),
-        "here": str(here),
-        "is_here": str(zone) == str(here) or not any(row["here"] for row in rows),
-        "has_offset": any(row["offset"] for row in rows),
-    }
-    return render_to_string("recurring_jobs/admin/next_times.html", context)
-
-
-def _row(at: datetime | date, zone: tzinfo, here: tzinfo) -> dict[str, Any]:
-    if not isinstance(at, datetime):
-        return {
-            "iso": at.isoformat(),
-            "local": day(at),
-            "offset": "",
-            "here": "",
-        }
-    local = at.astimezone(zone)
-    return {
-        "iso": at.astimezone(UTC).isoformat(),
-        "local": words_of(local),
-        "offset": offset_of(local),
-        "here": words_of(at.astimezone(here)),
-    }

@@ -5,16 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from django import forms
-from django.core.exceptions import ValidationError
 from django.db import models
 
-from recurring_jobs.conf import conf
-from recurring_jobs.exceptions import InvalidRuleError
-from recurring_jobs.rules import Rule
+from recurring_jobs.recurrence.forms import RecurrenceRuleFormField, normal_form
+from recurring_jobs.recurrence.options import declared_options
 
 if TYPE_CHECKING:
     from django.db.models.expressions import Combinable
+
+    from recurring_jobs.rules import Rule
 
     # Django's fields are generic for type checkers only.
     RuleColumn = models.TextField[str | Rule | None, str | None]
@@ -28,19 +27,6 @@ else:
 
 #: ``recurrence_due_at`` of a template that is new or was edited: earlier than every clock.
 AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class RecurrenceRuleFormField(forms.CharField):
-    """A text field whose value is a rule in its normal form, or None."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("empty_value", None)
-        kwargs.setdefault("widget", forms.Textarea(attrs={"rows": 2, "cols": 60}))
-        super().__init__(**kwargs)
-
-    def to_python(self, value: Any) -> str | None:
-        text = super().to_python(value)
-        return _normal_form(text) if text else None
 
 
 class RecurrenceRuleField(RuleColumn):
@@ -68,10 +54,15 @@ class RecurrenceRuleField(RuleColumn):
 
     def clean(self, value: Any, model_instance: models.Model | None) -> str | None:
         text = super().clean(value, model_instance)
-        return _normal_form(text) if text else None
+        return normal_form(text) if text else None
 
     def formfield(self, **kwargs: Any) -> Any:
-        return models.Field.formfield(self, **{"form_class": RecurrenceRuleFormField, **kwargs})
+        if "form_class" not in kwargs:
+            model: Any = getattr(self, "model", None)
+            start = "" if model is None else declared_options(model).get("start", "")
+            beside = {"zone": "recurrence_timezone", "start": start}
+            kwargs = {"form_class": RecurrenceRuleFormField, **beside, **kwargs}
+        return models.Field.formfield(self, **kwargs)
 
 
 class DueAtField(TimeColumn):
@@ -132,13 +123,6 @@ def due_by_columns() -> Combinable:
         default=None,
         output_field=models.DateTimeField(),
     )
-
-
-def _normal_form(text: str) -> str:
-    try:
-        return str(Rule.parse(text, finest=conf.finest_frequency))
-    except InvalidRuleError as error:
-        raise ValidationError(str(error), code="invalid_rule") from error
 
 
 def _as_stored(field: models.Field[Any, Any], instance: models.Model, *, add: bool) -> Any:

@@ -8,6 +8,7 @@ for (const box of document.querySelectorAll(".recurring-jobs-preview")) {
 
 function watch(box) {
   const form = box.closest("form");
+  if (!form || !box.dataset.url) return;
   const names = box.dataset.fields.split(" ");
   // A date-time may be typed into two inputs, such as due_at_0 and due_at_1.
   const isOurs = (name) => names.includes(name) || names.includes(name.replace(/_\d$/, ""));
@@ -16,7 +17,7 @@ function watch(box) {
     for (const [name, value] of new FormData(form)) {
       if (isOurs(name)) query.append(name, value);
     }
-    query.append("object", box.dataset.object);
+    if (box.dataset.object !== undefined) query.append("object", box.dataset.object);
     return query.toString();
   };
 
@@ -31,7 +32,7 @@ function watch(box) {
     const mine = (request = new AbortController());
     box.setAttribute("aria-busy", "true");
     try {
-      const answer = await fetch(`${box.dataset.url}?${query}`, { signal: mine.signal });
+      const answer = await fetch(`${box.dataset.url}${box.dataset.url.includes("?") ? "&" : "?"}${query}`, { signal: mine.signal });
       if (answer.ok && !answer.redirected) {
         box.innerHTML = await answer.text(); // escaped by the server
         shown = query;
