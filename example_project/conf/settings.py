@@ -22,6 +22,7 @@ ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 ROOT_URLCONF = "conf.urls"
 WSGI_APPLICATION = "conf.wsgi.application"
 STATIC_URL = "static/"
+LOGIN_URL = "admin:login"
 USE_TZ = True
 TIME_ZONE = "UTC"
 

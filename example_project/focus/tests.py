@@ -6,8 +6,11 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from django.test import TestCase
+from django.contrib.auth.models import User
+from django.test import Client, TestCase
+from django.urls import reverse
 from django.utils import timezone
+from icalendar import Calendar
 
 from focus import demo_data
 from focus.models import Task
@@ -74,6 +77,50 @@ class GenerateRecurringTasksTests(TestCase):
             recurrence_parent=done.recurrence_parent, recurrence_id=done.recurrence_id
         )
         self.assertEqual([task.is_done for task in twins], [True])
+
+
+class CalendarTests(TestCase):
+    """What a calendar program gets that subscribes."""
+
+    def setUp(self) -> None:
+        demo_data.load(timezone.now())
+        generate_recurring_tasks()
+        self.camille = User.objects.get(username="camille")
+        self.client.force_login(self.camille)
+
+    def subscribe(self) -> bytes:
+        """Open the page, and ask for the address on it as a program does: without a log-in."""
+        page = self.client.get(reverse("focus:tasks"))
+        return Client().get(page.context["feed_url"]).content
+
+    def test_address_on_the_page_is_the_persons_calendar(self) -> None:
+        """The calendar has each habit of the person once, as a series."""
+        calendar = Calendar.from_ical(self.subscribe())
+
+        series = [event for event in calendar.walk("VEVENT") if "RRULE" in event]
+        habits = {habit.title for habit in demo_data.HABITS} - {"Take the antibiotics"}
+        self.assertEqual({str(event["SUMMARY"]) for event in series}, habits)
+
+    def test_skipped_task_is_not_in_it(self) -> None:
+        """What a person deleted is left out of the series."""
+        skipped = Task.objects.filter(owner=self.camille, title="Plan the day").upcoming()[1]
+        skipped.delete()
+
+        events = Calendar.from_ical(self.subscribe()).walk("VEVENT")
+
+        left_out = {str(each["SUMMARY"]): each["EXDATE"] for each in events if "EXDATE" in each}
+        self.assertEqual(list(left_out), ["Plan the day"])
+        self.assertEqual([each.dt for each in left_out["Plan the day"].dts], [skipped.local_start])
+
+    def test_task_of_the_form_repeats(self) -> None:
+        """What is typed into the form becomes a template of the person who typed it."""
+        self.client.post(
+            reverse("focus:tasks"),
+            {"title": "Swim", "due_at": "2026-01-05 07:00", "recurrence_rule": "freq=weekly"},
+        )
+
+        swim = Task.objects.get(title="Swim")
+        self.assertEqual((swim.owner, swim.recurrence_rule), (self.camille, "FREQ=WEEKLY"))
 
 
 class DemoDataTests(TestCase):
