@@ -280,6 +280,16 @@ class NoLockError(RecurringJobsError, RuntimeError):
         )
 
 
+class RunLostError(RecurringJobsError, RuntimeError):
+    """The worker of a run was lost, and the run does not go on."""
+
+    def __init__(self, crashes: int, reason: str = "") -> None:
+        self.crashes = crashes
+        times = "once" if crashes == 1 else f"{crashes} times"
+        why = f" {reason}" if reason else ""
+        super().__init__(f"The worker was lost {times} while it ran this.{why}")
+
+
 class InvalidTaskOptionError(RecurringJobsError, ValueError):
     """A task is defined with a retry option that cannot be."""
 
