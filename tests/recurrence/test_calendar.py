@@ -18,9 +18,11 @@ from recurring_jobs.recurrence.calendar import (
     to_ics,
 )
 from recurring_jobs.recurrence.occurrences import generate_occurrences
-from recurring_jobs.recurrence.published import TIMES_TOLD
+from recurring_jobs.recurrence.published import TIMES_TOLD, publish
 from recurring_jobs.recurrence.rows import series_of
 from recurring_jobs.recurrence.vtimezones import vtimezone
+from recurring_jobs.recurrence.window import Series
+from recurring_jobs.rules import Rule
 from tests.host.models import Course, Event, Holiday, Lesson, Todo
 from tests.recurrence.calendars import Zone, events_in, shown_before
 
@@ -369,3 +371,28 @@ def test_row_with_a_rule_alone(now):
 
     assert told["DTSTART"].to_ical() == b"20251201T100000"
     assert told["RRULE"].to_ical() == b"FREQ=MONTHLY;COUNT=4"
+
+
+def test_what_is_skipped_stays_left_out_of_what_comes(now):
+    """
+    A time that was skipped is not shown, also where no row has been made so far yet.
+    """
+    start = datetime(2026, 3, 3, 9, tzinfo=UTC)
+    series = Series(Rule.parse("RRULE:FREQ=DAILY\nRDATE:20260306T120000Z"), start, ZoneInfo("UTC"))
+    skipped = ["20260305T090000", "20260306T120000", "20990101T000000", "20260303T090000"]
+
+    told = publish(
+        series,
+        now=now,
+        since=now,
+        rows=["20260304T090000"],
+        upto="20260304T090000",
+        skipped=skipped,
+    )
+
+    assert (told.first, told.left_out, told.added, told.apart) == (
+        "20260304T090000",
+        ("20260305T090000",),
+        (),
+        (),
+    )

@@ -26,6 +26,10 @@ from recurring_jobs import (
     periodic_task,
 )
 from recurring_jobs.models import DeadLetter, Fire, RecurringModelMixin, Run, Schedule
+from recurring_jobs.recurrence.calendar import CalendarEntry, to_ics
+from recurring_jobs.recurrence.calendar_import import rule_from_ics
+from recurring_jobs.recurrence.feeds import RecurrenceFeedView
+from recurring_jobs.recurrence.forms import RecurrenceRuleFormField
 from recurring_jobs.recurrence.occurrences import GenerationReport, generate_occurrences
 from recurring_jobs.rules import Occurrence, Rule
 from recurring_jobs.runs.dead_letters import discard, requeue
@@ -148,6 +152,30 @@ def use_rows(task: Task) -> None:
     report = generate_occurrences(Task, now=datetime.now(UTC))
     assert_type(report, GenerationReport)
     assert_type(report.created, int)
+
+
+# Calendars and forms
+
+
+class TaskFeed(RecurrenceFeedView):
+    """A calendar of a host project."""
+
+    name = "Tasks"
+
+    def get_queryset(self) -> models.QuerySet[Task]:
+        return Task.objects.filter(title__startswith="a")
+
+    def entry(self, row: Task) -> CalendarEntry:
+        return CalendarEntry(summary=row.title, duration=timedelta(minutes=25))
+
+
+def use_calendars(task: Task) -> None:
+    """A file out, a rule in."""
+    assert_type(to_ics(task, domain="example.com"), bytes)
+    found = rule_from_ics("RRULE:FREQ=DAILY", zone="Europe/Paris")
+    assert_type(found.rule, str)
+    assert_type(found.start, datetime | date)
+    RecurrenceRuleFormField(start="due_at", zone="zone", required=False)
 
 
 # Rules

@@ -196,7 +196,10 @@ class CalendarWriter:
     def _series(self, template: Any, series: Series, rows: list[Any] | None) -> Iterator[Event]:
         by_id = None if rows is None else {row.recurrence_id: row for row in rows}
         upto = getattr(template, "recurrence_cursor", None) or ""
-        told = publish(series, now=self.now, since=self.since, rows=by_id, upto=upto)
+        skipped = getattr(template, "recurrence_skips", None) or {}
+        told = publish(
+            series, now=self.now, since=self.since, rows=by_id, upto=upto, skipped=skipped
+        )
         if told.first and told.rule:
             event = self._event(template, self._uid(template), stamp(told.first, series.zone))
             event.add("rrule", require_icalendar().vRecur.from_ical(str(told.rule)))

@@ -63,19 +63,21 @@ def publish(
     since: datetime,
     rows: Collection[str] | None = None,
     upto: str = "",
+    skipped: Collection[str] = (),
 ) -> Published:
     """
     Return *series* as calendar programs will show it.
 
     *rows* are the nominal times of the rows from *since* on. Up to the nominal time *upto*
-    and the instant *now*, a time that has no row is left out; later, the rule speaks.
-    Without *rows* (None) the rule speaks from its start on.
+    and the instant *now*, a time that has no row is left out; later, the rule speaks, but
+    for the nominal times that are *skipped*. Without *rows* (None) the rule speaks from its
+    start on.
     """
     if rows is None:
-        return _told(series, None, (), (), since)
+        return _told(series, None, (), (), since, skipped=skipped)
     behind = list(islice(_behind(series, now, since, upto), MOST_COMPARED + 1))
     limit = max([now, *(series.instant(each.at) for each in behind[-1:])])
-    return _told(series, limit, behind, rows, since)
+    return _told(series, limit, behind, rows, since, skipped=skipped)
 
 
 def _behind(series: Series, now: datetime, since: datetime, upto: str) -> Iterator[Occurrence]:
@@ -91,6 +93,8 @@ def _told(
     behind: Collection[Occurrence],
     rows: Collection[str],
     since: datetime,
+    *,
+    skipped: Collection[str],
 ) -> Published:
     after = None if limit is None else series.local(limit)
     coming = series.rule.expand(series.start, after=after)
@@ -98,25 +102,32 @@ def _told(
     if not _is_portable(series.rule) or max(len(behind), len(excluded)) > MOST_COMPARED:
         if limit is None:
             coming = series.between(since, _LAST)
-        return Published(apart=_names(islice(coming, TIMES_TOLD), but=rows))
+        return Published(apart=_names(islice(coming, TIMES_TOLD), but=[*rows, *skipped]))
     extra = _extra(series)
     added = [
         each
         for each in extra.values()
         if each.nominal in rows
-        or ((limit is None or series.instant(each.at) > limit) and _has(series.rule, series, each))
+        or (
+            each.nominal not in skipped
+            and (limit is None or series.instant(each.at) > limit)
+            and _has(series.rule, series, each)
+        )
     ]
     there = (each for each in behind if each.nominal in rows)
-    first = next((each for each in chain(there, coming) if each.nominal not in extra), None)
+    shown = chain(there, (each for each in coming if each.nominal not in skipped))
+    first = next((each for each in shown if each.nominal not in extra), None)
     if first is None:
         return Published(apart=_names(added, but=rows))
     begin = series.instant(first.at)
-    left_out = chain((each for each in behind if each.nominal not in extra), excluded)
+    unshown = chain((each for each in behind if each.nominal not in extra), excluded)
+    left_out = {each.nominal for each in unshown if series.instant(each.at) > begin}
+    left_out |= _covered(series, skipped, begin) - extra.keys()
     return Published(
         first=first.nominal,
         rule=_spelled_out(series, first),
         added=_names(each for each in added if series.instant(each.at) > begin),
-        left_out=_names((each for each in left_out if series.instant(each.at) > begin), but=rows),
+        left_out=tuple(sorted(left_out - set(rows))),
         apart=_names((each for each in added if series.instant(each.at) < begin), but=rows),
         covered=_covered(series, rows, begin),
     )
