@@ -1,12 +1,15 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import sqlite3
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import connection
 
 from recurring_jobs.recurrence.occurrences import GenerationReport, generate_occurrences
-from tests.host.models import Tag, Todo
+from recurring_jobs.recurrence.portions import KEYS_AT_ONCE
+from tests.host.models import Holiday, Tag, Todo
 
 
 @pytest.fixture
@@ -208,3 +211,33 @@ def test_fields_that_take_part_from_now_on_or_no_more_touch_no_row(template, now
 
     assert report == GenerationReport(templates=1, updated=5)
     assert {row.owner for row in template.occurrences.all()} == {admin_user}
+
+
+@pytest.fixture
+def few_parameters(db):
+    """A database that takes little more than KEYS_AT_ONCE parameters in a statement."""
+    connection.ensure_connection()
+    if connection.vendor != "sqlite":
+        yield
+        return
+    before = connection.connection.setlimit(
+        sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, KEYS_AT_ONCE + 500
+    )
+    yield
+    connection.connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, before)
+
+
+def test_edit_of_more_rows_than_a_statement_has_parameters(few_parameters, now):
+    """Thirty templates with a year of days each are edited at once, in bounded transactions."""
+    Holiday.objects.bulk_create(
+        Holiday(name="Free", first_on=date(2026, 3, 1), recurrence_rule="FREQ=DAILY")
+        for _ in range(30)
+    )
+    made = generate_occurrences(Holiday, now=now)
+
+    Holiday.objects.templates().update(recurrence_rule="FREQ=WEEKLY")
+    report = generate_occurrences(Holiday, now=now)
+
+    assert made == GenerationReport(templates=30, created=30 * 365)
+    assert report == GenerationReport(templates=30, removed=30 * 313)
+    assert Holiday.objects.occurrences().count() == 30 * 52

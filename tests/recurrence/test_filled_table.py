@@ -87,6 +87,7 @@ Visit.objects.bulk_create(Visit(patient=f"Patient {n}", starts_at=START) for n i
 
 #: One old row is made a template, as a person would; old visits stay beside the new ones.
 USE = """
+from django.db import connection
 from recurring_jobs.recurrence.occurrences import generate_occurrences
 from clinic.models import Treatment
 
@@ -99,9 +100,17 @@ Treatment.objects.create(
     patient=first.patient, starts_at=first.starts_at, recurrence_rule="FREQ=DAILY;COUNT=3"
 )
 reports = [generate_occurrences(model, now=START) for model in (Chore, Treatment)]
+Chore.objects.bulk_create(
+    [Chore(pk=row.pk, title="Renamed", due_at=START) for row in Chore.objects.filter(due_at=START)],
+    update_conflicts=True,
+    unique_fields=["id"] if connection.features.supports_update_conflicts_with_target else None,
+    update_fields=["title"],
+)
+changed = generate_occurrences(Chore, now=START)
 again = [generate_occurrences(model, now=START) for model in (Chore, Treatment)]
 answer = {
     "created": [report.created for report in (*reports, *again)],
+    "changed": changed.updated,
     "set_aside": [report.set_aside for report in reports],
     "chores": [Chore.objects.count(), Chore.objects.templates().count()],
     "of the old row": [row.due_at.day for row in chore.occurrences.order_by("due_at")],
@@ -166,6 +175,7 @@ pytestmark = pytest.mark.timeout(600)
 
 ANSWER = {
     "created": [5, 2, 0, 0],
+    "changed": 5,
     "set_aside": [0, 0],
     "chores": [105, 1],
     "of the old row": [9, 16, 23, 30, 6],

@@ -22,6 +22,7 @@ from recurring_jobs.recurrence.insertion import (
 from recurring_jobs.recurrence.links import read_links, write_links
 from recurring_jobs.recurrence.options import column
 from recurring_jobs.recurrence.planning import Reading, TemplatePlan, plan_template, set_aside
+from recurring_jobs.recurrence.portions import portions
 from recurring_jobs.recurrence.reconcile import SLACK
 from recurring_jobs.recurrence.row_list import RowList, can_join
 from recurring_jobs.recurrence.rows import build
@@ -65,7 +66,7 @@ def plan_batch(
     for each in tries:
         plan = each.plan(now, ahead.get(each.template.pk, ()), maker)
         plans.append(plan)
-        planned += len(plan.rows.insert)
+        planned += len(plan.rows.insert) + len(plan.rows.update) + len(plan.rows.delete)
         if planned >= ROWS_PER_TRANSACTION:
             break
     _keep_referenced(layout, plans, using)
@@ -176,14 +177,15 @@ def _keep_referenced(layout: Layout, plans: Sequence[TemplatePlan], using: str) 
     """
     Take back each deletion of a row that other rows point to: a person's work hangs on it.
     """
-    doomed = {row.pk for plan in plans for row in plan.rows.delete}
+    doomed = [row.pk for plan in plans for row in plan.rows.delete]
     if not doomed:
         return
     kept = {
         pk
         for reference in _references(layout)
+        for some in portions(doomed)
         for pk in models.QuerySet(reference.model, using=using)
-        .filter(**{f"{reference.name}__pk__in": doomed})
+        .filter(**{f"{reference.name}__pk__in": some})
         .values_list(f"{reference.name}__pk", flat=True)
     }
     for plan in plans:
@@ -228,8 +230,8 @@ def _write_rows(layout: Layout, plans: Sequence[TemplatePlan], using: str) -> No
     deleted = [row.pk for plan in plans for row in plan.rows.delete]
     updated = [change for plan in plans for change in plan.rows.update]
     inserted = [row for plan in plans for row in plan.rows.insert]
-    if deleted:
-        rows.filter(pk__in=deleted).delete()
+    for some in portions(deleted):
+        rows.filter(pk__in=some).delete()
     if updated:
         links = {source.name for source, _ in layout.linked}
         names = sorted({name for _, changed in updated for name in changed} - links)

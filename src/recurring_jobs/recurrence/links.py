@@ -9,6 +9,7 @@ from django.db.models.signals import m2m_changed
 
 from recurring_jobs.recurrence.fields import AT_ONCE
 from recurring_jobs.recurrence.layout import is_template_model, layout_of
+from recurring_jobs.recurrence.portions import portions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +26,9 @@ _READ: Final = "_recurrence_links"
 
 def read_links(layout: Layout, rows: Sequence[models.Model], using: str) -> None:
     """
-    Read the links of *rows*, all of them templates or all occurrences: a query for each field.
+    Read the links of *rows*, all of them templates or all occurrences.
+
+    It takes a query for each field, and one more for each KEYS_AT_ONCE rows.
     """
     if not layout.linked or not rows:
         return
@@ -34,9 +37,10 @@ def read_links(layout: Layout, rows: Sequence[models.Model], using: str) -> None
     }
     for name, field in _fields(layout, type(rows[0])).items():
         row_id, other_id = _columns(field)
-        links = _through(field, using).filter(**{f"{row_id}__in": list(found)})
-        for pk, other in links.values_list(row_id, other_id):
-            found[pk][name].append(str(other))
+        for some in portions(found):
+            links = _through(field, using).filter(**{f"{row_id}__in": some})
+            for pk, other in links.values_list(row_id, other_id):
+                found[pk][name].append(str(other))
     for row in rows:
         keep_links(row, found[row.pk])
 
@@ -63,7 +67,7 @@ def write_links(layout: Layout, plans: Sequence[TemplatePlan], using: str) -> No
     """
     Give the rows that *plans* made or changed their links, in the caller's transaction.
 
-    What it costs does not grow with the rows: at most one query, and two for each field.
+    It takes one query to find the rows, and two for each field, as do some thousand rows.
     """
     if not layout.linked:
         return
@@ -78,8 +82,8 @@ def write_links(layout: Layout, plans: Sequence[TemplatePlan], using: str) -> No
     for source, target in layout.linked:
         row_id, other_id = _columns(target)
         through = _through(target, using)
-        if changed:
-            through.filter(**{f"{row_id}__in": list(changed)}).delete()
+        for some in portions(changed):
+            through.filter(**{f"{row_id}__in": some}).delete()
         through.bulk_create(
             through.model(**{row_id: pk, other_id: other})
             for pk, links in wanted.items()

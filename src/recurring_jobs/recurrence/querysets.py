@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import NotSupportedError, models, transaction
 from django.db.models import F, Q, Value
@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from recurring_jobs.recurrence.fields import AT_ONCE, at_once_if_made_from, due_by_columns
 from recurring_jobs.recurrence.layout import layout_of
+from recurring_jobs.recurrence.portions import portions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from typing import Self
 
 Row = TypeVar("Row", bound=models.Model)
-
-#: How many primary keys one statement names; SQLite takes 32,766 parameters.
-KEYS_AT_ONCE: Final = 5_000
 
 
 class RecurrenceRuleQuerySet(models.QuerySet[Row]):
@@ -84,9 +82,10 @@ class RecurringTemplateQuerySet(RecurrenceRuleQuerySet[Row]):
                 "Give the rows their primary keys, or use update() or save()."
             )
         rows = models.QuerySet[Any](self.model, using=self.db)
-        for first in range(0, len(keys), KEYS_AT_ONCE):
-            some = rows.filter(pk__in=keys[first : first + KEYS_AT_ONCE])
-            some.update(recurrence_due_at=due_by_columns(), recurrence_set_aside="")
+        for some in portions(keys):
+            rows.filter(pk__in=some).update(
+                recurrence_due_at=due_by_columns(), recurrence_set_aside=""
+            )
 
 
 class OccurrenceQuerySet(models.QuerySet[Row]):
