@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
 from celery import Task, current_app
+from celery.contrib.django.task import DjangoTask
 from celery.exceptions import MaxRetriesExceededError, Reject, Retry
 
 from recurring_jobs import BaseTaskWithRetry, GiveUp, RetryLater
+from recurring_jobs.models import DeadLetter
 from tests.host import tasks
 from tests.runs.conftest import attempt
 
@@ -147,6 +149,54 @@ def test_a_retry_without_exception_ends_after_its_own_limit(app, our_family):
 
     assert attempts == [0, 1, 2]
     assert isinstance(result.result, MaxRetriesExceededError)
+
+
+def test_exhausted_retries_end_with_the_cause(failing, our_family):
+    """
+    When no retry is left, the exception of the task comes out, by itself or by hand.
+    """
+    assert repr(failing(base=our_family).apply().result) == "ConnectionError('away')"
+
+
+def test_expected_failures_are_dead_letters_too(failing, our_family):
+    """
+    Throws lowers the level of Celery's log line, and nothing else.
+    """
+    task = failing(base=our_family, throws=(ConnectionError,))
+
+    assert attempts_of(task) == 6
+    assert DeadLetter.objects.get().task == task.name
+
+
+def test_delay_on_commit_tells_the_id(failing, django_capture_on_commit_callbacks):
+    """
+    delay_on_commit returns the id of the run, where Celery's returns nothing.
+    """
+    plain, ours = failing(base=DjangoTask), failing()
+
+    with django_capture_on_commit_callbacks():
+        assert plain.delay_on_commit() is None
+        assert isinstance(ours.delay_on_commit(), str)
+        assert ours.apply_async_on_commit(task_id="chosen") == "chosen"
+
+
+def test_eager_retries_wait_as_set(app, settings, monkeypatch):
+    """
+    EAGER_LONGEST_WAIT has eager retries wait as their task says, up to that long.
+    """
+    waits = []
+    monkeypatch.setattr("time.sleep", waits.append)
+    settings.RECURRING_JOBS = {"EAGER_LONGEST_WAIT": timedelta(seconds=2)}
+
+    def body(self):
+        raise ConnectionError
+
+    options = {"retry_backoff": 1, "retry_jitter": False, "max_retries": 3}
+    app.task(bind=True, base=BaseTaskWithRetry, name="made.eager", shared=False, **options)(
+        body
+    ).apply()
+
+    assert waits == [1.0, 2.0, 2.0]
 
 
 def test_the_tasks_of_a_family_share_no_options(app, failing, our_family):
