@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from celery.exceptions import Reject
+from celery.exceptions import Reject, Retry
 from django.utils import timezone
 
 from recurring_jobs import BaseTaskWithRetry, GiveUp, RetryLater
@@ -255,6 +255,20 @@ class TestHeldThroughTheRun:
         assert holder_of(task) == "run-1"
         assert TaskLock.objects.get().worker == ""
 
+    def test_a_retry_that_the_task_raises_itself_keeps_it(self, make):
+        """
+        A Retry counts as one, whoever has made it.
+        """
+
+        def body(task):
+            raise Retry(when=60)
+
+        task = make(body)
+
+        task.apply(task_id="run-1")
+
+        assert holder_of(task) == "run-1"
+
     def test_a_run_that_lost_its_lock_while_it_waited_is_not_skipped(self, make):
         """
         What has begun waits for the other run instead of being dropped.
@@ -292,7 +306,7 @@ class TestKeys:
             (["account"], ((1,), {}), ((), {"account": 1})),
             (["account"], ((), {}), ((1,), {})),
             (lambda account=1: account // 10, ((11,), {}), ((19,), {})),
-            (lambda account=1: {"b": 1, "a": account}, ((1,), {}), ((), {"account": 1})),
+            (lambda account: account, (({"a": 1, "b": 2},), {}), (({"b": 2, "a": 1},), {})),
         ],
         ids=["no key", "by position or name", "default", "function", "order of a dict"],
     )
