@@ -10,7 +10,8 @@ from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, PeriodicTask, PeriodicTasks
 from kombu.exceptions import OperationalError
 
-from recurring_jobs.models import Fire, Schedule
+from recurring_jobs.models import Beat, Fire, Schedule, ScheduleChange
+from recurring_jobs.periodic import beat_fires, upcoming
 from recurring_jobs.schedulers import DatabaseScheduler
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +65,11 @@ def make_due(now: datetime | None = None) -> None:
     Schedule.objects.update(next_fire_at=(now or timezone.now()) - timedelta(seconds=3))
 
 
+def look_at_once() -> None:
+    """Let the moment come at which fires that are held are looked at again."""
+    Fire.objects.exclude(due_at=None).update(due_at=timezone.now() - timedelta(seconds=1))
+
+
 def test_idle_tick_sleeps_at_most_the_longest_interval(scheduler, sent):
     """
     With nothing declared a tick sends nothing and asks to be called in five seconds.
@@ -96,6 +102,7 @@ def test_due_fire_is_published_with_its_nominal_time(scheduler, sent):
                 "recurring_jobs_fire": fire.pk,
                 "recurring_jobs_nominal": fire.nominal_at.isoformat(),
                 "recurring_jobs_kind": "scheduled",
+                "recurring_jobs_stands_for": 1,
             },
         )
     ]
@@ -114,16 +121,42 @@ def test_fires_wait_while_the_broker_is_away(scheduler, sent):
     assert [fire.state for fire in Fire.objects.all()] == ["claimed"]
 
     sent.error = None
+    look_at_once()
     scheduler.tick()
     assert len(sent) == 1
     assert [fire.state for fire in Fire.objects.all()] == ["published"]
 
 
-def test_claim_of_a_killed_beat_is_published_by_another(scheduler, sent, settings):
+def test_nothing_is_claimed_while_the_broker_is_away(scheduler, sent):
+    """
+    With one fire waiting for the broker, later ones are not claimed: when the broker is
+    back after a day, they follow their misfire policy and are not all sent.
+    """
+    due_task("first"), due_task("second", last_run_at=None)
+    scheduler.tick()
+    make_due()
+    Schedule.objects.filter(periodic_task__name="second").update(next_fire_at=None)
+    sent.error = OperationalError("connection refused")
+    scheduler.tick()
+    Schedule.objects.filter(periodic_task__name="second").update(
+        next_fire_at=timezone.now() - timedelta(days=2)
+    )
+    look_at_once()
+
+    scheduler.tick()
+    assert Fire.objects.count() == 1
+
+    sent.error = None
+    look_at_once()
+    scheduler.tick()
+    assert [name for name, *_ in sent] == ["elsewhere.first"]
+    assert Fire.objects.get(schedule__periodic_task__name="second").state == Fire.State.MISSED
+
+
+def test_claim_of_a_killed_beat_is_published_by_another(scheduler, sent):
     """
     A beat that died between claim and message leaves a claim that the next one sends.
     """
-    settings.RECURRING_JOBS = {"BEAT_REPUBLISH_AFTER": timedelta(seconds=10)}
     due_task()
     scheduler.tick()
     Fire.objects.create(
@@ -131,6 +164,7 @@ def test_claim_of_a_killed_beat_is_published_by_another(scheduler, sent, setting
         nominal_at=timezone.now() - timedelta(minutes=1),
         task_id="left-behind",
         claimed_at=timezone.now() - timedelta(seconds=11),
+        due_at=timezone.now() - timedelta(seconds=1),
     )
 
     scheduler.tick()
@@ -171,6 +205,108 @@ def test_saved_change_counts_at_the_next_tick(scheduler, sent):
 
     next_fire_at = Schedule.objects.get().next_fire_at
     assert next_fire_at == datetime(timezone.now().year + 1, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("way", ["update", "sql", "save"])
+def test_change_made_in_any_way_counts_at_the_next_tick(scheduler, sent, way):
+    """
+    ``update()`` and SQL leave no mark of django-celery-beat's, and are seen all the same.
+    """
+    task = due_task()
+    scheduler.tick()
+
+    if way == "update":
+        CrontabSchedule.objects.update(month_of_year="1")
+    elif way == "sql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE django_celery_beat_crontabschedule SET month_of_year = %s", ["1"]
+            )
+    else:
+        task.crontab.month_of_year = "1"
+        task.crontab.save()
+    scheduler.tick()
+
+    assert Schedule.objects.get().next_fire_at == datetime(
+        timezone.now().year + 1, 1, 1, tzinfo=UTC
+    )
+
+
+def test_task_disabled_by_update_loses_its_next_fire_and_gets_it_back(scheduler, sent):
+    """
+    Disabled and enabled by ``update()``, a task stops and goes on within a tick each.
+    """
+    due_task()
+    scheduler.tick()
+    first = Schedule.objects.get().next_fire_at
+
+    PeriodicTask.objects.update(enabled=False)
+    scheduler.tick()
+    disabled = Schedule.objects.get().next_fire_at
+    PeriodicTask.objects.update(enabled=True)
+    scheduler.tick()
+
+    assert (disabled, Schedule.objects.get().next_fire_at) == (None, first)
+
+
+def test_one_save_reads_one_task(scheduler, django_assert_max_num_queries):
+    """
+    After one save among many only that task is read again, and a fire is not a change.
+    """
+    for number in range(30):
+        due_task(f"more-{number}")
+    scheduler.tick()
+    assert not ScheduleChange.objects.exists()
+    make_due()
+    PeriodicTask.objects.filter(name="more-0").update(start_time=timezone.now())
+
+    assert [row.periodic_task_id for row in ScheduleChange.objects.all()] == [
+        PeriodicTask.objects.get(name="more-0").pk
+    ]
+    with django_assert_max_num_queries(10):
+        assert upcoming.apply_changes(now=timezone.now(), using="default", limit=100) == 1
+    beat_fires.mark_fired(
+        [PeriodicTask.objects.first().pk],
+        at=timezone.now(),
+        times=1,
+        is_over=False,
+        using="default",
+    )
+    assert not ScheduleChange.objects.exists()
+
+
+def test_without_triggers_the_marker_of_django_celery_beat_counts(scheduler, sent):
+    """
+    Where the database would not have our triggers, a saved change is seen by its marker.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        for (name,) in cursor.fetchall():
+            cursor.execute(f"DROP TRIGGER {name}")
+    task = due_task()
+    scheduler.tick()
+    task.crontab.month_of_year = "1"
+    task.crontab.save()
+
+    scheduler.tick()
+
+    assert Schedule.objects.get().next_fire_at == datetime(
+        timezone.now().year + 1, 1, 1, tzinfo=UTC
+    )
+
+
+def test_tick_leaves_a_row_that_says_it_lives(scheduler, sent):
+    """
+    A beat writes when it last did its round; a beat that ends in peace takes its row away.
+    """
+    scheduler.tick()
+
+    beat = Beat.objects.get()
+    assert timezone.now() - beat.ticked_at < timedelta(minutes=1)
+    assert abs(beat.clock_skew) < timedelta(minutes=1)
+
+    scheduler.close()
+    assert not Beat.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -16,11 +17,15 @@ class RecurringJobsConfig(AppConfig):
 
     def ready(self) -> None:
         from recurring_jobs import checks  # noqa: F401  registers itself
+        from recurring_jobs.periodic import change_feed, failures
         from recurring_jobs.recurrence import links
         from recurring_jobs.runs import reaper, recorder
         from recurring_jobs.runs.logs import guard_logs
+        from recurring_jobs.signals import run_gave_up
 
         recorder.connect()
         reaper.connect()
         links.connect()
         guard_logs()
+        post_migrate.connect(change_feed.on_migrate, sender=self, weak=False)
+        run_gave_up.connect(failures.on_run_gave_up, weak=False)

@@ -16,10 +16,12 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "API_TOKENS": Mapping,
     "BEAT_BATCH_SIZE": int,
     "BEAT_REPUBLISH_AFTER": timedelta,
+    "BEAT_START_WITHIN": timedelta,
     "EAGER_LONGEST_WAIT": timedelta,
     "FINEST_FREQUENCY": str,
     "HEARTBEAT": timedelta,
     "KEEP_DEAD_LETTERS": timedelta,
+    "KEEP_FIRES": timedelta,
     "KEEP_RUNS": timedelta,
     "OVERRIDES": Mapping,
     "RETRY": Mapping,
@@ -66,6 +68,18 @@ class Conf:
     def eager_longest_wait(self) -> timedelta:
         """How long an eager task waits at most before a retry, or for a run to end."""
         value: timedelta = self._read("EAGER_LONGEST_WAIT", timedelta(0))
+        return value
+
+    @property
+    def beat_start_within(self) -> timedelta:
+        """How long a fire whose message no worker took up counts as running, for ``overlap``."""
+        value: timedelta = self._read("BEAT_START_WITHIN", timedelta(hours=1))
+        return value
+
+    @property
+    def keep_fires(self) -> timedelta:
+        """How long the record of a fire is kept."""
+        value: timedelta = self._read("KEEP_FIRES", timedelta(days=30))
         return value
 
     @property

@@ -358,3 +358,15 @@ class LetterClosedError(RecurringJobsError, ValueError):
         self.state = state
         by = f" by {closed_by}" if closed_by else ""
         super().__init__(f"Dead letter {letter} was {state}{by} before. Nothing was done.")
+
+
+class BackfillTooLongError(RecurringJobsError, ValueError):
+    """A backfill would make more fires than it may."""
+
+    def __init__(self, name: str, most: int) -> None:
+        self.name = name
+        self.most = most
+        super().__init__(
+            f"Between these times {name!r} has more than {most} nominal times."
+            " Choose a shorter range, or pass most=."
+        )

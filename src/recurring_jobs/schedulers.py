@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from celery.beat import Scheduler
@@ -12,19 +14,31 @@ from django.db.utils import DatabaseError, InterfaceError
 
 from recurring_jobs.conf import conf
 from recurring_jobs.models import Fire, Schedule
-from recurring_jobs.periodic import beat_fires, ledger, publishing
+from recurring_jobs.periodic import (
+    beat_fires,
+    change_feed,
+    dispatch,
+    ledger,
+    publishing,
+    upcoming,
+)
 from recurring_jobs.periodic.clock import database_now
+from recurring_jobs.periodic.liveness import Pulse
 from recurring_jobs.periodic.registry import collect_declarations
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from recurring_jobs.periodic.dispatch import Dispatched
+
 logger = logging.getLogger(__name__)
 
 #: Seconds between two looks at the database when nothing is due sooner.
 DEFAULT_MAX_INTERVAL = 5.0
-#: Seconds after which all schedules are compared again, for changes that left no mark.
+#: Seconds after which all schedules are compared again, where the database notes no changes.
 REFRESH_EVERY = 60.0
+#: Seconds between two rounds of deleting old records.
+FORGET_EVERY = 60.0
 #: Seconds to wait after the database or the broker was found away.
 RETRY_AFTER = 1.0
 
@@ -37,13 +51,15 @@ class DatabaseScheduler(Scheduler):
     A tick asks the database for due schedules by an index, claims each fire as a row
     under a unique constraint, and publishes it after the commit. There is no leader:
     start as many beats as you like. A claim whose publisher died, or that the broker did
-    not take, is published again under the same task id.
+    not take, is published again under the same task id. Nothing is kept in memory.
     """
 
     def __init__(self, app: Any, *args: Any, **kwargs: Any) -> None:
+        self._notes_changes: bool | None = None
         self._seen_change: datetime | None = None
         self._refreshed_at: float | None = None
-        self._unpublished: list[Fire] = []
+        self._forgot_at = time.monotonic()
+        self._pulse = Pulse()
         super().__init__(app, *args, **kwargs)
         chosen = kwargs.get("max_interval") or app.conf.beat_max_loop_interval
         self._longest_wait = float(chosen or DEFAULT_MAX_INTERVAL)
@@ -58,21 +74,25 @@ class DatabaseScheduler(Scheduler):
         in a warning, since it would never fire.
         """
         using = router.db_for_write(Schedule)
+        declared, _problems = collect_declarations(self.app)
         try:
             if self.app.conf.result_expires and not self.app.backend.supports_autoexpire:
                 beat_fires.add_result_cleanup(using=using)
-            stored = beat_fires.stored_names(using=using)
+            missing = beat_fires.names_not_stored([each.name for each in declared], using=using)
         except DatabaseError:
             logger.warning("recurring_jobs.beat.database_away", exc_info=True)
             connections[using].close()
             return
-        declared, _problems = collect_declarations(self.app)
-        missing = [each.name for each in declared if each.name not in stored]
         if missing:
             logger.warning(
                 "recurring_jobs.beat.not_stored: run setup_periodic_tasks",
                 extra={"declarations": missing},
             )
+
+    @cached_property
+    def connection(self) -> Any:
+        """The connection that messages go by; it notices a broker that has gone silent."""
+        return publishing.prepare(self.app.connection_for_write())
 
     @property
     def info(self) -> str:
@@ -83,7 +103,8 @@ class DatabaseScheduler(Scheduler):
         Claim and publish what is due, and return the seconds until the next look.
 
         With the database away nothing fires and beat goes on; with the broker away fires
-        wait as claims. Neither ends the process.
+        wait for it, those that are not claimed yet under their misfire policy. Neither
+        ends the process.
         """
         using = router.db_for_write(Schedule)
         try:
@@ -92,31 +113,62 @@ class DatabaseScheduler(Scheduler):
             logger.warning("recurring_jobs.beat.database_away", exc_info=True)
             # One connection serves all ticks; after an error the next tick makes a new one.
             connections[using].close()
+            self._notes_changes = None
             return RETRY_AFTER
 
-    def _tick(self, using: str) -> float:
-        now = database_now(using)
-        self._refresh_if_changed(now, using)
-        earliest = ledger.earliest_next_fire(using=using)
-        claims = ledger.NO_CLAIMS
-        if earliest is not None and earliest <= now:
-            claims = ledger.claim_due(now=now, using=using, limit=conf.beat_batch_size)
-            earliest = ledger.earliest_next_fire(using=using)
-        stale = ledger.stale_claims(
-            now=now, older_than=conf.beat_republish_after, using=using, limit=conf.beat_batch_size
-        )
-        self._publish(
-            {fire.pk: fire for fire in [*self._unpublished, *stale, *claims.fires]}, using
-        )
-        if self._unpublished:
-            return min(RETRY_AFTER, self._longest_wait)
-        return 0.0 if claims.is_full else self._seconds_until(earliest, using)
+    def close(self) -> None:
+        """Take this beat off the list of those that live."""
+        super().close()
+        using = router.db_for_write(Schedule)
+        try:
+            self._pulse.end(using=using)
+        except (DatabaseError, InterfaceError):
+            logger.warning("recurring_jobs.beat.database_away", exc_info=True)
 
-    def _seconds_until(self, earliest: datetime | None, using: str) -> float:
-        if earliest is None:
+    def _tick(self, using: str) -> float:
+        began, now = time.monotonic(), database_now(using)
+        is_full = self._see_changes(now, using)
+        look_at = ledger.earliest_look(using=using)
+        if look_at is not None and look_at <= now:
+            has_broker, has_more = self._fire(now, using)
+            if not has_broker:
+                return min(RETRY_AFTER, self._longest_wait)
+            is_full = is_full or has_more
+            look_at = ledger.earliest_look(using=using)
+        self._keep_house(now, using)
+        took = time.monotonic() - began
+        self._pulse.beat(now=now, took=timedelta(seconds=took), using=using)
+        if is_full:
+            return 0.0
+        if look_at is None:
             return self._longest_wait
-        wait = (earliest - database_now(using)).total_seconds()
+        # The host's clock is asked only how long this took, never what time it is.
+        wait = (look_at - now).total_seconds() - (time.monotonic() - began)
         return max(0.0, min(wait, self._longest_wait))
+
+    def _fire(self, now: datetime, using: str) -> tuple[bool, bool]:
+        """Publish what is due; return whether the broker takes it, and whether more is due."""
+        limit = conf.beat_batch_size
+        # While the broker is away nothing is claimed: what waits then is not bound to be
+        # fired, but follows its misfire policy when the broker is back.
+        stale = ledger.stale_claims(now=now, using=using, limit=limit)
+        if not self._publish(stale.fires, using):
+            return False, True
+        claims = ledger.claim_due(now=now, using=using, limit=limit)
+        held = dispatch.dispatch_due(now=now, using=using, limit=limit)
+        has_broker = self._publish([*claims.fires, *held.fires], using)
+        self._stop(held)
+        return has_broker, stale.is_full or claims.is_full or held.is_full
+
+    def _see_changes(self, now: datetime, using: str) -> bool:
+        """Work out the next fire of what was changed; return whether there is more of it."""
+        if self._notes_changes is None:
+            self._notes_changes = change_feed.is_installed(using)
+        if self._notes_changes:
+            limit = conf.beat_batch_size
+            return upcoming.apply_changes(now=now, using=using, limit=limit) == limit
+        self._refresh_if_changed(now, using)
+        return False
 
     def _refresh_if_changed(self, now: datetime, using: str) -> None:
         change = beat_fires.last_change(using=using)
@@ -125,22 +177,22 @@ class DatabaseScheduler(Scheduler):
         )
         if change == self._seen_change and not is_stale:
             return
-        changed = ledger.refresh(now=now, using=using)
+        changed = upcoming.refresh(now=now, using=using)
         self._seen_change = change
         self._refreshed_at = time.monotonic()
         logger.info("recurring_jobs.beat.refreshed", extra={"changed": changed})
 
-    def _publish(self, fires: dict[int, Fire], using: str) -> None:
-        self._unpublished = []
+    def _publish(self, fires: list[Fire], using: str) -> bool:
+        """Send the messages of *fires*; return whether the broker takes them."""
         if not fires:
-            return
-        settled: set[int] = set()
-        published = []
-        for fire, task in ledger.with_tasks(fires.values(), using=using):
+            return True
+        published: list[Fire] = []
+        tried = 0
+        for fire, task in ledger.with_tasks(fires, using=using):
             facts = {"schedule": task.name, "task": task.task, "task_id": fire.task_id}
             try:
                 publishing.publish(fire, task, producer=self.producer)
-            except publishing.BROKER_ERRORS:
+            except self._broker_errors():
                 logger.warning("recurring_jobs.beat.broker_away", extra=facts, exc_info=True)
                 break
             except Exception as error:
@@ -151,6 +203,39 @@ class DatabaseScheduler(Scheduler):
             else:
                 logger.info("recurring_jobs.fire.published", extra=facts)
                 published.append(fire)
-            settled.add(fire.pk)
-        ledger.mark_published(published, now=database_now(using), using=using)
-        self._unpublished = [fire for fire in fires.values() if fire.pk not in settled]
+            tried += 1
+        else:
+            ledger.mark_published(published, now=database_now(using), using=using)
+            return True
+        now = database_now(using)
+        ledger.mark_published(published, now=now, using=using)
+        ledger.look_again(fires[tried:], at=now + timedelta(seconds=RETRY_AFTER), using=using)
+        self._leave_broker()
+        return False
+
+    def _stop(self, held: Dispatched) -> None:
+        for task_ids, terminate in ((held.cancel, False), (held.terminate, True)):
+            if not task_ids:
+                continue
+            try:
+                publishing.stop(task_ids, terminate=terminate)
+            except self._broker_errors():
+                # They are asked again, as long as a fire waits for them to end.
+                logger.warning("recurring_jobs.beat.broker_away", exc_info=True)
+
+    def _keep_house(self, now: datetime, using: str) -> None:
+        if time.monotonic() - self._forgot_at < FORGET_EVERY:
+            return
+        self._forgot_at = time.monotonic()
+        ledger.forget(now=now, using=using)
+
+    def _broker_errors(self) -> tuple[type[Exception], ...]:
+        known = vars(self).get("connection")
+        return (*publishing.BROKER_ERRORS, *(known.connection_errors if known else ()))
+
+    def _leave_broker(self) -> None:
+        """Drop the connection, so that the next message makes a new one."""
+        connection = vars(self).pop("connection", None)
+        vars(self).pop("producer", None)
+        if connection is not None:
+            connection.collect()

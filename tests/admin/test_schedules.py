@@ -9,7 +9,7 @@ from django_celery_beat.models import PeriodicTask, PeriodicTasks
 from kombu.exceptions import OperationalError
 
 from recurring_jobs.models import Fire, Schedule
-from recurring_jobs.periodic import ledger
+from recurring_jobs.periodic import upcoming
 from tests.admin.rows import NINE, make_schedule
 
 pytestmark = pytest.mark.django_db
@@ -110,7 +110,7 @@ def test_enabled_again_it_fires_from_now_on(boss):
     schedule = make_schedule(enabled=False)
 
     boss.post(url_of(schedule, "enable"))
-    ledger.refresh(now=NINE, using="default")
+    upcoming.refresh(now=NINE, using="default")
 
     schedule.refresh_from_db()
     assert PeriodicTask.objects.get().enabled

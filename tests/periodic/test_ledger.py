@@ -11,7 +11,7 @@ from django_celery_beat.models import (
 )
 
 from recurring_jobs.models import Fire, Schedule
-from recurring_jobs.periodic import ledger
+from recurring_jobs.periodic import dispatch, ledger, upcoming
 
 pytestmark = pytest.mark.django_db
 
@@ -40,11 +40,11 @@ def test_refresh_gives_a_hand_made_task_its_next_fire():
     """
     task = daily()
 
-    changed = ledger.refresh(now=NINE + timedelta(hours=1), **DEFAULT)
+    changed = upcoming.refresh(now=NINE + timedelta(hours=1), **DEFAULT)
 
     assert changed == 1
     assert schedule_of(task).next_fire_at == NINE + timedelta(days=1)
-    assert ledger.refresh(now=NINE + timedelta(hours=1), **DEFAULT) == 0
+    assert upcoming.refresh(now=NINE + timedelta(hours=1), **DEFAULT) == 0
 
 
 def test_due_fire_is_claimed_once_and_the_schedule_moves_on():
@@ -52,7 +52,7 @@ def test_due_fire_is_claimed_once_and_the_schedule_moves_on():
     A second look at the same moment, as by another beat, finds nothing left to claim.
     """
     task = daily()
-    ledger.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
+    upcoming.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
 
     first, second = claim(NINE), claim(NINE)
 
@@ -68,7 +68,7 @@ def test_fire_that_is_on_record_is_not_claimed_again():
     When next_fire_at is set back by hand, the unique row still keeps the fire from doubling.
     """
     task = daily()
-    ledger.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
+    upcoming.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
     claim(NINE)
     Schedule.objects.filter(periodic_task=task).update(next_fire_at=NINE)
 
@@ -81,7 +81,7 @@ def test_task_id_names_the_fire():
     The task id follows from schedule and nominal time, so a second message is the same run.
     """
     daily()
-    ledger.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
+    upcoming.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
     claim(NINE)
     first = Fire.objects.get()
     first_id = first.task_id
@@ -98,10 +98,10 @@ def test_edit_counts_from_now():
     Another hour set by an operator gives the next fire after now, and none in the past.
     """
     task = daily()
-    ledger.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
+    upcoming.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
     CrontabSchedule.objects.update(hour="6")
 
-    ledger.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
+    upcoming.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
 
     assert schedule_of(task).next_fire_at == NINE + timedelta(hours=21)
 
@@ -111,7 +111,7 @@ def test_edit_seen_only_at_the_fire_still_counts():
     An edit that left no mark is noticed before the old time is fired.
     """
     task = daily()
-    ledger.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
+    upcoming.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
     CrontabSchedule.objects.update(hour="10")
 
     assert claim(NINE) == []
@@ -123,13 +123,13 @@ def test_disabled_task_does_not_fire_nor_catch_up():
     Times that pass while a task is disabled are never fired after it is enabled again.
     """
     task = daily()
-    ledger.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
+    upcoming.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
     PeriodicTask.objects.update(enabled=False)
 
     assert claim(NINE) == []
 
     PeriodicTask.objects.update(enabled=True)
-    ledger.refresh(now=NINE + timedelta(days=3, hours=1), **DEFAULT)
+    upcoming.refresh(now=NINE + timedelta(days=3, hours=1), **DEFAULT)
     assert schedule_of(task).next_fire_at == NINE + timedelta(days=4)
     assert not Fire.objects.exists()
 
@@ -140,7 +140,7 @@ def test_one_off_fires_once_and_is_disabled():
     """
     clocked = ClockedSchedule.objects.create(clocked_time=NINE)
     task = PeriodicTask.objects.create(name="once", task="t", clocked=clocked, one_off=True)
-    ledger.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
+    upcoming.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
 
     assert claim(NINE) == [(NINE, "claimed")]
     assert claim(NINE + timedelta(days=1)) == []
@@ -154,7 +154,7 @@ def test_start_time_is_the_first_possible_fire():
     """
     task = daily(start_time=NINE + timedelta(days=2))
 
-    ledger.refresh(now=NINE, **DEFAULT)
+    upcoming.refresh(now=NINE, **DEFAULT)
 
     assert schedule_of(task).next_fire_at == NINE + timedelta(days=2)
 
@@ -164,7 +164,7 @@ def test_skipped_misfire_is_on_record():
     Under ``skip`` a late time is not fired, and a row says that it was missed.
     """
     daily()
-    ledger.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
+    upcoming.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
     Schedule.objects.update(misfire="skip")
 
     assert claim(NINE + timedelta(hours=2)) == []
@@ -180,7 +180,7 @@ def test_unreadable_schedule_is_set_aside_and_others_fire():
     """
     daily("good")
     bad = daily("bad")
-    ledger.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
+    upcoming.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
     PeriodicTask.objects.filter(pk=bad.pk).update(crontab=None)
 
     assert claim(NINE) == [(NINE, "claimed")]
@@ -195,7 +195,7 @@ def test_batch_that_is_full_says_so():
     """
     for number in range(3):
         daily(f"report-{number}")
-    ledger.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
+    upcoming.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
 
     first = ledger.claim_due(now=NINE, limit=2, **DEFAULT)
     second = ledger.claim_due(now=NINE, limit=2, **DEFAULT)
@@ -211,16 +211,80 @@ def test_claims_of_a_dead_publisher_are_found_again():
     interval = IntervalSchedule.objects.create(every=1, period="hours")
     PeriodicTask.objects.create(name="hourly", task="t", interval=interval)
     daily()
-    ledger.refresh(now=NINE - timedelta(minutes=30), **DEFAULT)
+    upcoming.refresh(now=NINE - timedelta(minutes=30), **DEFAULT)
     fires = ledger.claim_due(now=NINE, limit=10, **DEFAULT).fires
     ledger.mark_published(fires[:1], now=NINE, **DEFAULT)
 
-    soon = ledger.stale_claims(
-        now=NINE + timedelta(seconds=29), older_than=timedelta(seconds=30), limit=9, **DEFAULT
-    )
-    later = ledger.stale_claims(
-        now=NINE + timedelta(seconds=31), older_than=timedelta(seconds=30), limit=9, **DEFAULT
-    )
+    soon = ledger.stale_claims(now=NINE + timedelta(seconds=29), limit=9, **DEFAULT)
+    later = ledger.stale_claims(now=NINE + timedelta(seconds=31), limit=9, **DEFAULT)
+    at_once = ledger.stale_claims(now=NINE + timedelta(seconds=31), limit=9, **DEFAULT)
 
-    assert soon == []
-    assert later == fires[1:]
+    assert soon.fires == []
+    assert later.fires == fires[1:]
+    assert at_once.fires == []  # another beat has them in hand
+
+
+def test_jitter_moves_the_start_and_not_the_nominal_time():
+    """
+    A fire with jitter is on record at its nominal time, and waits for its own moment.
+    """
+    daily()
+    upcoming.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
+    Schedule.objects.update(jitter=timedelta(minutes=10))
+
+    assert claim(NINE) == []
+
+    fire = Fire.objects.get()
+    assert (fire.state, fire.nominal_at) == ("waiting", NINE)
+    assert NINE < fire.due_at < NINE + timedelta(minutes=10)
+    assert dispatch.dispatch_due(now=fire.due_at, limit=9, **DEFAULT).fires == [fire]
+
+
+def test_remaining_fires_count_down_to_the_end():
+    """
+    A schedule with two fires left takes two, is over, and is disabled.
+    """
+    task = daily()
+    upcoming.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
+    Schedule.objects.update(remaining_fires=2)
+
+    for day in range(4):
+        claim(NINE + timedelta(days=day))
+
+    assert Fire.objects.count() == 2
+    task.refresh_from_db()
+    assert not task.enabled
+    schedule = schedule_of(task)
+    assert (schedule.remaining_fires, schedule.next_fire_at, schedule.taken_count) == (0, None, 2)
+
+
+def test_counters_tell_what_became_of_nominal_times():
+    """
+    A schedule counts what was taken and, each nominal time by itself, what was missed.
+    """
+    task = daily()
+    upcoming.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
+    claim(NINE)
+
+    claim(NINE + timedelta(days=5, minutes=30))
+
+    schedule = schedule_of(task)
+    assert (schedule.taken_count, schedule.missed_count) == (2, 4)
+
+
+def test_old_records_are_forgotten_and_open_ones_kept(settings):
+    """
+    Fires older than KEEP_FIRES go, however they ended; one that is not done stays.
+    """
+    settings.RECURRING_JOBS = {"KEEP_FIRES": timedelta(days=10)}
+    daily()
+    upcoming.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
+    for day in range(4):
+        claim(NINE + timedelta(days=day))
+    kept, *others = Fire.objects.order_by("nominal_at")
+    ledger.mark_published(others, now=NINE, **DEFAULT)
+
+    deleted = ledger.forget(now=NINE + timedelta(days=12), **DEFAULT)
+
+    assert deleted == 1
+    assert list(Fire.objects.order_by("nominal_at")) == [kept, *others[1:]]

@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurring_jobs.periodic.policy import MAX_CATCHUP, Decision, MisfirePolicy, Taken, decide
+from recurring_jobs.periodic.policy import (
+    MAX_BUFFERED,
+    MAX_CATCHUP,
+    Decision,
+    Dispatch,
+    MisfirePolicy,
+    Pending,
+    Taken,
+    decide,
+    dispatch,
+    jitter_offset,
+)
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -194,3 +205,122 @@ def test_bounds_of_a_schedule_count(policy, taken, missed):
     decision = decide(NOON, now=now, next_after=every(timedelta(hours=1)), policy=policy)
 
     assert decision == Decision(tuple(taken), missed, NOON + timedelta(hours=4))
+
+
+def pending(*overlaps: str) -> list[Pending]:
+    """Number fires from 1, each with what counts for it."""
+    return [Pending(number, overlap) for number, overlap in enumerate(overlaps, start=1)]
+
+
+@pytest.mark.parametrize(
+    ("overlaps", "is_running", "expected"),
+    [
+        pytest.param(["allow", "allow"], True, Dispatch(start=(1, 2)), id="allow starts beside"),
+        pytest.param(["skip"], False, Dispatch(start=(1,)), id="skip starts when free"),
+        pytest.param(["skip"], True, Dispatch(skip=(1,)), id="skip when busy"),
+        pytest.param(
+            ["skip", "skip"], False, Dispatch(start=(1,), skip=(2,)), id="skip starts one of two"
+        ),
+        pytest.param(
+            ["buffer_one"] * 3,
+            True,
+            Dispatch(wait=(1,), skip=(2, 3)),
+            id="buffer one",
+        ),
+        pytest.param(
+            ["buffer_one"] * 3,
+            False,
+            Dispatch(start=(1,), wait=(2,), skip=(3,)),
+            id="buffer one after a start",
+        ),
+        pytest.param(["buffer_all"] * 3, True, Dispatch(wait=(1, 2, 3)), id="buffer all"),
+        pytest.param(
+            ["buffer_all"] * 3, False, Dispatch(start=(1,), wait=(2, 3)), id="buffer all, in turn"
+        ),
+        pytest.param(
+            ["cancel_other"] * 2,
+            True,
+            Dispatch(wait=(2,), skip=(1,), stop="cancel"),
+            id="cancel keeps the newest",
+        ),
+        pytest.param(
+            ["cancel_other"] * 2, False, Dispatch(start=(2,), skip=(1,)), id="cancel when free"
+        ),
+        pytest.param(
+            ["terminate_other"], True, Dispatch(wait=(1,), stop="terminate"), id="terminate"
+        ),
+        pytest.param(
+            ["allow", "skip"], False, Dispatch(start=(1,), skip=(2,)), id="allow makes busy"
+        ),
+        pytest.param(
+            ["buffer_all", "skip"],
+            True,
+            Dispatch(wait=(1,), skip=(2,)),
+            id="an edit counts for what waits",
+        ),
+    ],
+)
+def test_overlap_decides_over_what_is_pending(overlaps, is_running, expected):
+    """
+    Each policy does with the pending fires of a schedule what its meaning says.
+    """
+    assert dispatch(pending(*overlaps), is_running=is_running) == expected
+
+
+def test_buffer_is_bounded_for_what_the_schedule_makes():
+    """
+    Beyond MAX_BUFFERED waiting fires, those of the schedule are dropped, a backfill's not.
+    """
+    fires = [Pending(number, "buffer_all") for number in range(MAX_BUFFERED + 2)]
+    fires.append(Pending(-1, "buffer_all", is_automatic=False))
+
+    decision = dispatch(fires, is_running=True)
+
+    assert decision.drop == (MAX_BUFFERED, MAX_BUFFERED + 1)
+    assert len(decision.wait) == MAX_BUFFERED + 1
+
+
+@given(
+    overlaps=st.lists(
+        st.sampled_from(["skip", "buffer_one", "buffer_all", "cancel_other", "terminate_other"])
+    ),
+    is_running=st.booleans(),
+)
+def test_every_pending_fire_has_one_fate_and_none_runs_beside_another(overlaps, is_running):
+    """
+    Each fire is started, kept, skipped or dropped once; without ``allow`` at most one starts.
+    """
+    decision = dispatch(pending(*overlaps), is_running=is_running)
+
+    fates = [*decision.start, *decision.wait, *decision.skip, *decision.drop]
+    assert sorted(fates) == list(range(1, len(overlaps) + 1))
+    assert len(decision.start) <= (0 if is_running else 1)
+    assert bool(decision.start) == (bool(overlaps) and not is_running)
+
+
+@given(seconds=st.integers(0, 10**6), jitter=st.integers(0, 7200), gap=st.integers(1, 7200))
+def test_jitter_stays_within_its_bounds(seconds, jitter, gap):
+    """
+    The offset is the same each time, below the jitter, and never reaches the next fire.
+    """
+    nominal = NOON + timedelta(seconds=seconds)
+    bounds = {"jitter": timedelta(seconds=jitter), "following": nominal + timedelta(seconds=gap)}
+
+    offset = jitter_offset("7:report", nominal, **bounds)
+
+    assert offset == jitter_offset("7:report", nominal, **bounds)
+    assert timedelta(0) <= offset <= min(timedelta(seconds=jitter), timedelta(seconds=gap))
+    assert nominal + offset < nominal + timedelta(seconds=gap)
+
+
+def test_jitter_spreads_schedules():
+    """
+    A hundred schedules of one moment are spread over the whole of the jitter.
+    """
+    minute = timedelta(minutes=1)
+    offsets = {
+        jitter_offset(f"{number}:report", NOON, jitter=minute, following=None) // (minute / 4)
+        for number in range(100)
+    }
+
+    assert offsets == {0, 1, 2, 3}

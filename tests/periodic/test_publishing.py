@@ -5,7 +5,7 @@ from celery import current_app
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from recurring_jobs.models import Schedule
-from recurring_jobs.periodic import ledger
+from recurring_jobs.periodic import controls
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +27,7 @@ def test_time_limits_go_with_the_message(limits, expected):
         name="limited", task="elsewhere.report", interval=hourly, queue="limited"
     )
 
-    ledger.fire_now(Schedule.objects.create(periodic_task=task, **limits))
+    controls.fire_now(Schedule.objects.create(periodic_task=task, **limits))
 
     with (
         current_app.connection_for_read() as connection,

@@ -16,7 +16,7 @@ from django_celery_beat.models import PeriodicTask
 
 from recurring_jobs.exceptions import RecurringJobsError
 from recurring_jobs.models import Schedule
-from recurring_jobs.periodic import ledger
+from recurring_jobs.periodic import controls
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -79,7 +79,7 @@ class PeriodicTaskAdmin(StockPeriodicTaskAdmin):  # type: ignore[misc]
         for task in queryset:
             schedule, _created = Schedule.objects.get_or_create(periodic_task=task)
             try:
-                ledger.fire_now(schedule)
+                controls.fire_now(schedule)
             except RecurringJobsError as error:
                 self.message_user(request, str(error), messages.ERROR)
             else:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from recurring_jobs.admin.actions import ObjectAction
 from recurring_jobs.exceptions import RecurringJobsError
 from recurring_jobs.models import Schedule
-from recurring_jobs.periodic import beat_tables, drift, ledger
+from recurring_jobs.periodic import beat_tables, controls, drift
 from recurring_jobs.periodic.triggers import trigger_from
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class RunNow(ObjectAction):
         return text % {"count": count}
 
     def perform(self, request: HttpRequest, obj: Any, options: dict[str, Any]) -> str:
-        fire = ledger.fire_now(obj)
+        fire = controls.fire_now(obj)
         return _("Schedule %(schedule)s was fired by hand, as task %(task_id)s.") % {
             "schedule": obj.periodic_task.name,
             "task_id": fire.task_id,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import F
+from django.utils import timezone
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
-from recurring_jobs.periodic.beat_tables import loaded_tasks
+from recurring_jobs.periodic.beat_tables import bump, loaded_tasks
 from recurring_jobs.periodic.models import Schedule
 from recurring_jobs.periodic.trigger_rows import find_trigger_rows
 from recurring_jobs.periodic.triggers import Cron
@@ -36,9 +37,15 @@ def tasks_in_batches(*, using: str) -> Iterator[list[PeriodicTask]]:
         last = batch[-1].pk
 
 
-def add_missing_schedules(*, using: str) -> int:
-    """Give each periodic task without a schedule one, and return how many that were."""
+def add_missing_schedules(among: Iterable[int] | None = None, *, using: str) -> int:
+    """
+    Give each periodic task without a schedule one, and return how many that were.
+
+    Only those whose primary keys are *among*, where that is given.
+    """
     missing = PeriodicTask.objects.using(using).filter(recurring_schedule__isnull=True)
+    if among is not None:
+        missing = missing.filter(pk__in=list(among))
     ids = list(missing.values_list("pk", flat=True))
     for at in range(0, len(ids), BATCH_SIZE):
         rows = [Schedule(periodic_task_id=pk) for pk in ids[at : at + BATCH_SIZE]]
@@ -65,23 +72,37 @@ def add_result_cleanup(*, using: str) -> None:
     )
 
 
-def stored_names(*, using: str) -> set[str]:
-    """Return the names of all periodic tasks."""
-    return set(PeriodicTask.objects.using(using).values_list("name", flat=True))
+def names_not_stored(names: Iterable[str], *, using: str) -> list[str]:
+    """Return which of *names* no periodic task has."""
+    wanted = list(names)
+    found: set[str] = set()
+    for at in range(0, len(wanted), BATCH_SIZE):
+        rows = PeriodicTask.objects.using(using).filter(name__in=wanted[at : at + BATCH_SIZE])
+        found.update(rows.values_list("name", flat=True))
+    return [name for name in wanted if name not in found]
 
 
-def mark_fired(task: PeriodicTask, *, at: datetime, times: int, is_over: bool, using: str) -> None:
+def mark_fired(ids: Iterable[int], *, at: datetime, times: int, is_over: bool, using: str) -> None:
     """
     Keep the columns that other tools read right: last run, run count, and the end of a one-off.
 
     No change marker is bumped, since nothing that a scheduler plans by was changed, except
-    where the task is over and gets disabled.
+    where the tasks are over and get disabled.
     """
-    rows = PeriodicTask.objects.using(using).filter(pk=task.pk)
+    rows = PeriodicTask.objects.using(using).filter(pk__in=list(ids))
+    changes: dict[str, Any] = {"enabled": False} if is_over else {}
     if times:
-        rows.update(last_run_at=at, total_run_count=F("total_run_count") + times)
-    if is_over:
-        rows.update(enabled=False)
+        changes |= {"last_run_at": at, "total_run_count": F("total_run_count") + times}
+    if changes:
+        rows.update(**changes)
+
+
+def set_enabled(task: PeriodicTask, *, enabled: bool, using: str) -> None:
+    """Enable or disable *task*, as django-celery-beat's own admin does."""
+    rows = PeriodicTask.objects.using(using).filter(pk=task.pk)
+    rows.update(enabled=enabled, date_changed=timezone.now())
+    bump(using)
+    task.enabled = enabled
 
 
 def last_change(*, using: str) -> datetime | None:

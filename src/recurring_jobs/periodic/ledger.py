@@ -2,37 +2,62 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
-from django.db import connections, router, transaction
-from django.db.models import Min
+from django.db import connections, transaction
+from django.db.models import F, Min, Model
 
-from recurring_jobs.exceptions import RecurringJobsError
-from recurring_jobs.periodic import beat_fires, beat_tables, policy, publishing
-from recurring_jobs.periodic.clock import database_now
+from recurring_jobs.conf import conf
+from recurring_jobs.periodic import beat_fires, beat_tables, failures, policy, upcoming
 from recurring_jobs.periodic.models import Fire, Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from django.db.models import QuerySet
+
     from recurring_jobs.periodic.triggers import Trigger
 
-logger = logging.getLogger(__name__)
+_Row = TypeVar("_Row", bound=Model)
+
+#: How many old fires one pass deletes.
+_DELETED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What one pass over the due schedules took."""
+    """What one pass over the due schedules took, and whether there may be more."""
 
     fires: list[Fire]
     is_full: bool
 
 
 NO_CLAIMS = Claims([], is_full=False)
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What becomes of one schedule whose time has come."""
+
+    schedule: Schedule
+    task: Any
+    before: tuple[Any, ...]
+    fires: list[Fire] = field(default_factory=list)
+    #: Whether it will not fire again.
+    is_over: bool = False
+
+    def count(self, *states: Fire.State) -> int:
+        """Return how many nominal times are on record in one of *states*."""
+        missed = Fire.State.MISSED
+        return sum(
+            fire.stands_for if fire.state == missed else 1
+            for fire in self.fires
+            if fire.state in states
+        )
 
 
 def claim_due(*, now: datetime, using: str, limit: int) -> Claims:
@@ -42,75 +67,44 @@ def claim_due(*, now: datetime, using: str, limit: int) -> Claims:
     Each claim is a row under a unique constraint, written in the transaction that moves
     the schedule's ``next_fire_at`` on, so that of any number of beats one gets each fire
     and a beat killed here leaves either both or neither. Publish what comes back after
-    this returns. A schedule that cannot be read is set aside with its reason.
+    this returns; what has to wait does not come back, but through ``dispatch``. A schedule
+    that cannot be read is set aside with its reason.
     """
     with transaction.atomic(using=using):
         schedules = _lock_due(now, using, limit)
         tasks = beat_fires.tasks_by_id(
             [schedule.periodic_task_id for schedule in schedules], using=using
         )
-        fires: list[Fire] = []
-        for schedule in schedules:
-            fires += _claim(schedule, tasks[schedule.periodic_task_id], now, using)
-    return Claims(fires, is_full=len(schedules) == limit)
+        outcomes = [
+            _settle(schedule, tasks[schedule.periodic_task_id], now) for schedule in schedules
+        ]
+        _drop_known(outcomes, using)
+        _store(outcomes, now, using)
+    fires = [fire for outcome in outcomes for fire in outcome.fires]
+    claimed = [fire for fire in fires if fire.state == Fire.State.CLAIMED]
+    return Claims(claimed, is_full=len(schedules) == limit)
 
 
-def stale_claims(*, now: datetime, older_than: timedelta, using: str, limit: int) -> list[Fire]:
-    """Return fires that were claimed before *now* - *older_than* and never published."""
-    stale = (
-        Fire.objects.using(using)
-        .filter(state=Fire.State.CLAIMED, claimed_at__lt=now - older_than)
-        .order_by("claimed_at")[:limit]
-    )
-    return list(stale)
-
-
-def refresh(*, now: datetime, using: str) -> int:
+def stale_claims(*, now: datetime, using: str, limit: int) -> Claims:
     """
-    Bring the schedules in line with the periodic tasks, and return how many were changed.
+    Return fires that were claimed and should have been published by *now*, and were not.
 
-    A periodic task without a schedule gets one; one whose trigger was edited, or that was
-    enabled or disabled, gets its next fire computed from *now* on, so that an edit never
-    creates fires in the past.
+    They are this caller's to publish for a while; then another may.
     """
-    beat_fires.add_missing_schedules(using=using)
-    changed = 0
-    for batch in beat_fires.tasks_in_batches(using=using):
-        with transaction.atomic(using=using):
-            changed += _refresh_batch(batch, now, using)
-    return changed
+    with transaction.atomic(using=using):
+        rows = Fire.objects.using(using).filter(state=Fire.State.CLAIMED, due_at__lte=now)
+        stale = list(locked(rows.order_by("due_at"))[:limit])
+        look_again(stale, at=now + conf.beat_republish_after, using=using)
+    return Claims(stale, is_full=len(stale) == limit)
 
 
-def earliest_next_fire(*, using: str) -> datetime | None:
-    """Return when the next fire of all schedules is due; None when there is none."""
-    earliest: datetime | None = Schedule.objects.using(using).aggregate(
-        earliest=Min("next_fire_at")
-    )["earliest"]
-    return earliest
-
-
-def fire_now(schedule: Schedule, *, using: str | None = None) -> Fire:
-    """
-    Fire *schedule* once more at this moment and return the fire, published.
-
-    It has a kind of its own and does not move the next fire. Raise RecurringJobsError
-    when the broker does not take the message; then nothing was fired.
-    """
-    using = using or router.db_for_write(Schedule)
-    now = database_now(using)
-    task = beat_fires.tasks_by_id([schedule.periodic_task_id], using=using)[
-        schedule.periodic_task_id
+def earliest_look(*, using: str) -> datetime | None:
+    """Return when a schedule or a fire is to be looked at next; None when none is."""
+    times = [
+        Schedule.objects.using(using).aggregate(at=Min("next_fire_at"))["at"],
+        Fire.objects.using(using).aggregate(at=Min("due_at"))["at"],
     ]
-    fire = _new_fire(schedule, task.name, policy.Taken(now), Fire.Kind.MANUAL, now)
-    fire.save(using=using, force_insert=True)
-    try:
-        publishing.publish(fire, task)
-    except publishing.BROKER_ERRORS as error:
-        fire.delete(using=using)
-        message = f"{task.name!r} was not fired: the broker did not take it ({error})."
-        raise RecurringJobsError(message) from error
-    mark_published([fire], now=database_now(using), using=using)
-    return fire
+    return min((at for at in times if at is not None), default=None)
 
 
 def with_tasks(fires: Iterable[Fire], *, using: str) -> list[tuple[Fire, Any]]:
@@ -122,79 +116,50 @@ def with_tasks(fires: Iterable[Fire], *, using: str) -> list[tuple[Fire, Any]]:
         .values_list("pk", "periodic_task_id")
     )
     tasks = beat_fires.tasks_by_id(owners.values(), using=using)
-    return [(fire, tasks[owners[fire.schedule_id]]) for fire in fires]
+    # A schedule may have been deleted since, and its fires with it.
+    return [(fire, tasks[owners[fire.schedule_id]]) for fire in fires if fire.schedule_id in owners]
 
 
 def mark_published(fires: Iterable[Fire], *, now: datetime, using: str) -> None:
     """Record that the messages of *fires* are with the broker."""
     Fire.objects.using(using).filter(
         pk__in=[fire.pk for fire in fires], state=Fire.State.CLAIMED
-    ).update(state=Fire.State.PUBLISHED, published_at=now)
+    ).update(state=Fire.State.PUBLISHED, published_at=now, due_at=None)
 
 
 def mark_refused(fire: Fire, reason: str, *, using: str) -> None:
     """Record that no message could be made of *fire*, and why; it is not tried again."""
     Fire.objects.using(using).filter(pk=fire.pk, state=Fire.State.CLAIMED).update(
-        state=Fire.State.REFUSED, reason=reason
+        state=Fire.State.REFUSED, reason=reason, due_at=None
     )
 
 
-def _lock_due(now: datetime, using: str, limit: int) -> list[Schedule]:
-    features = connections[using].features
-    due = Schedule.objects.using(using).filter(next_fire_at__lte=now).order_by("next_fire_at")
-    if features.has_select_for_update:
-        due = due.select_for_update(skip_locked=features.has_select_for_update_skip_locked)
-    return list(due[:limit])
+def look_again(fires: Iterable[Fire], *, at: datetime, using: str) -> None:
+    """Have a beat look at *fires* again at that time, where they are not done by then."""
+    Fire.objects.using(using).filter(pk__in=[fire.pk for fire in fires]).exclude(
+        due_at=None
+    ).update(due_at=at)
 
 
-def _claim(schedule: Schedule, task: Any, now: datetime, using: str) -> list[Fire]:
-    trigger = _readable_trigger(schedule, task)
-    if trigger is None or not task.enabled:
-        _save(schedule, using, next_fire_at=None)
-        return []
-    if beat_tables.trigger_key(trigger) != schedule.trigger_key or schedule.next_fire_at is None:
-        _reset(schedule, task, trigger, now, using)
-        return []
-    decision = policy.decide(
-        schedule.next_fire_at,
-        now=now,
-        next_after=trigger.next_after,
-        policy=schedule.misfire_policy,
+def forget(*, now: datetime, using: str) -> int:
+    """
+    Delete fires that are done and older than ``KEEP_FIRES``, and return how many.
+
+    At most a thousand go at once, so that nobody waits for it. Runs are kept.
+    """
+    done = (Fire.State.PUBLISHED, Fire.State.MISSED, Fire.State.SKIPPED, Fire.State.DROPPED)
+    old = Fire.objects.using(using).filter(
+        state__in=(*done, Fire.State.REFUSED), claimed_at__lt=now - conf.keep_fires
     )
-    fires = _record(schedule, task, decision, now, using)
-    next_fire_at = _within_life(task, decision.next_fire_at)
-    if task.one_off and fires:
-        next_fire_at = None
-    _save(schedule, using, next_fire_at=next_fire_at)
-    beat_fires.mark_fired(task, at=now, times=len(fires), is_over=next_fire_at is None, using=using)
-    return fires
+    keys = list(old.values_list("pk", flat=True)[:_DELETED_AT_ONCE])
+    Fire.objects.using(using).filter(pk__in=keys).delete()
+    return len(keys)
 
 
-def _record(
-    schedule: Schedule, task: Any, decision: policy.Decision, now: datetime, using: str
-) -> list[Fire]:
-    kind = Fire.Kind.SCHEDULED
-    taken = decision.taken[:1] if task.one_off else decision.taken
-    rows = [_new_fire(schedule, task.name, each, kind, now) for each in taken]
-    if decision.missed:
-        missed = _new_fire(schedule, task.name, decision.missed, kind, now)
-        missed.state = Fire.State.MISSED
-        missed.reason = f"Missed while no beat was running (misfire policy: {schedule.misfire})."
-        rows.append(missed)
-    known = set(
-        Fire.objects.using(using)
-        .filter(task_id__in=[row.task_id for row in rows])
-        .values_list("task_id", flat=True)
-    )
-    new = [row for row in rows if row.task_id not in known]
-    for row in new:
-        row.save(using=using, force_insert=True)
-    return [row for row in new if row.state == Fire.State.CLAIMED]
-
-
-def _new_fire(
+def new_fire(
     schedule: Schedule, name: str, taken: policy.Taken, kind: Fire.Kind, now: datetime
 ) -> Fire:
+    """Return an unsaved fire of the schedule named *name*; its task id follows from both."""
     nominal = taken.nominal_at.astimezone(UTC)
     identity = f"recurring_jobs:{schedule.pk}:{name}:{kind.value}:{nominal.isoformat()}"
     return Fire(
@@ -207,64 +172,124 @@ def _new_fire(
     )
 
 
-def _refresh_batch(tasks: list[Any], now: datetime, using: str) -> int:
-    changed = 0
-    for task in tasks:
-        schedule: Schedule = task.recurring_schedule
-        if not task.enabled:
-            if schedule.next_fire_at is not None:
-                _save(schedule, using, next_fire_at=None)
-                changed += 1
-            continue
-        trigger = _readable_trigger(schedule, task)
-        if trigger is None:
-            if schedule.next_fire_at is not None:
-                _save(schedule, using, next_fire_at=None)
-                changed += 1
-            continue
-        is_edited = beat_tables.trigger_key(trigger) != schedule.trigger_key
-        if is_edited or schedule.next_fire_at is None:
-            changed += _reset(schedule, task, trigger, now, using)
-    return changed
+def locked(rows: QuerySet[_Row], *, waits: bool = False) -> QuerySet[_Row]:
+    """
+    Return *rows* locked against others, where the database can.
+
+    Those that are locked already are passed over, unless the caller *waits* for them.
+    """
+    features = connections[rows.db].features
+    if not features.has_select_for_update:
+        return rows
+    skips = features.has_select_for_update_skip_locked and not waits
+    return rows.select_for_update(skip_locked=skips)
 
 
-def _readable_trigger(schedule: Schedule, task: Any) -> Trigger | None:
-    try:
-        trigger = beat_tables.trigger_of(task)
-    except RecurringJobsError as error:
-        if schedule.set_aside_reason != str(error):
-            logger.warning(
-                "recurring_jobs.schedule.set_aside",
-                extra={"schedule": task.name, "reason": str(error)},
+def _lock_due(now: datetime, using: str, limit: int) -> list[Schedule]:
+    due = Schedule.objects.using(using).filter(next_fire_at__lte=now).order_by("next_fire_at")
+    return list(locked(due)[:limit])
+
+
+def _settle(schedule: Schedule, task: Any, now: datetime) -> _Outcome:
+    """Decide over one due schedule; it is changed, nothing is saved."""
+    outcome = _Outcome(schedule, task, upcoming.state_of(schedule))
+    nominal_at = schedule.next_fire_at
+    trigger = upcoming.readable_trigger(schedule, task)
+    if trigger is None or nominal_at is None:
+        return outcome
+    if not task.enabled:
+        if schedule.paused_until is None or schedule.paused_until > now:
+            schedule.next_fire_at = None
+            return outcome
+        upcoming.end_pause(schedule, now)
+        beat_fires.set_enabled(task, enabled=True, using=str(schedule._state.db))
+    if beat_tables.trigger_key(trigger) != schedule.trigger_key:
+        upcoming.plan_next(schedule, task, trigger, now)
+        return outcome
+    if failures.pause_if_failing(schedule, task, now):
+        return outcome
+    decision = policy.decide(
+        nominal_at, now=now, next_after=trigger.next_after, policy=schedule.misfire_policy
+    )
+    outcome.fires = _fires_of(schedule, task, trigger, decision, now)
+    schedule.next_fire_at = upcoming.within_life(task, decision.next_fire_at)
+    started = outcome.count(Fire.State.CLAIMED)
+    if schedule.remaining_fires is not None:
+        schedule.remaining_fires = max(0, schedule.remaining_fires - started)
+    is_spent = schedule.remaining_fires == 0 or (task.one_off and bool(decision.taken))
+    if is_spent:
+        schedule.next_fire_at = None
+    outcome.is_over = schedule.next_fire_at is None
+    return outcome
+
+
+def _fires_of(
+    schedule: Schedule, task: Any, trigger: Trigger, decision: policy.Decision, now: datetime
+) -> list[Fire]:
+    kind = Fire.Kind.SCHEDULED
+    most = 1 if task.one_off else schedule.remaining_fires
+    fires = []
+    for taken in decision.taken[:most]:
+        fire = new_fire(schedule, task.name, taken, kind, now)
+        starts_at = fire.nominal_at
+        if schedule.jitter:
+            starts_at += policy.jitter_offset(
+                f"{schedule.pk}:{task.name}",
+                fire.nominal_at,
+                jitter=schedule.jitter,
+                following=trigger.next_after(fire.nominal_at),
             )
-            schedule.set_aside_reason = str(error)
-            schedule.save(update_fields=["set_aside_reason"])
-        return None
-    if schedule.set_aside_reason:
-        schedule.set_aside_reason = ""
-        schedule.save(update_fields=["set_aside_reason"])
-    return trigger
+        if schedule.overlap == Schedule.Overlap.ALLOW and starts_at <= now:
+            fire.due_at = now + conf.beat_republish_after
+        else:
+            fire.state, fire.due_at = Fire.State.WAITING, max(now, starts_at)
+        fires.append(fire)
+    if decision.missed:
+        missed = new_fire(schedule, task.name, decision.missed, kind, now)
+        missed.state = Fire.State.MISSED
+        missed.reason = f"Missed while no beat was running (misfire policy: {schedule.misfire})."
+        fires.append(missed)
+    return fires
 
 
-def _reset(schedule: Schedule, task: Any, trigger: Trigger, now: datetime, using: str) -> int:
-    key = beat_tables.trigger_key(trigger)
-    start = max(now, task.start_time) if task.start_time else now
-    # A start time is itself a possible fire: look from just before it.
-    origin = start - timedelta(microseconds=1) if start > now else start
-    next_fire_at = _within_life(task, trigger.next_after(origin))
-    if schedule.trigger_key == key and schedule.next_fire_at == next_fire_at:
-        return 0
-    _save(schedule, using, trigger_key=key, next_fire_at=next_fire_at)
-    return 1
+def _drop_known(outcomes: list[_Outcome], using: str) -> None:
+    """Leave out fires that are on record, when a next fire was set back by hand."""
+    ids = [fire.task_id for outcome in outcomes for fire in outcome.fires]
+    known = set(Fire.objects.using(using).filter(task_id__in=ids).values_list("task_id", flat=True))
+    for outcome in outcomes if known else ():
+        outcome.fires = [fire for fire in outcome.fires if fire.task_id not in known]
 
 
-def _within_life(task: Any, at: datetime | None) -> datetime | None:
-    if at is None or (task.expires and at >= task.expires):
-        return None
-    return at
+def _store(outcomes: list[_Outcome], now: datetime, using: str) -> None:
+    """Write all that was decided: one statement for all schedules that it is the same for."""
+    add([fire for outcome in outcomes for fire in outcome.fires], using=using)
+    schedules: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    tasks: dict[tuple[int, bool], list[int]] = defaultdict(list)
+    for outcome in outcomes:
+        schedule = outcome.schedule
+        upcoming.save(schedule, using, outcome.before, but="next_fire_at")
+        started = outcome.count(Fire.State.CLAIMED)
+        missed = outcome.count(Fire.State.MISSED)
+        same = (schedule.next_fire_at, schedule.remaining_fires, started, missed)
+        schedules[same].append(schedule.pk)
+        if started or outcome.is_over:
+            tasks[started, outcome.is_over].append(outcome.task.pk)
+    for (next_fire_at, remaining, started, missed), keys in schedules.items():
+        Schedule.objects.using(using).filter(pk__in=keys).update(
+            next_fire_at=next_fire_at,
+            remaining_fires=remaining,
+            taken_count=F("taken_count") + started,
+            missed_count=F("missed_count") + missed,
+        )
+    for (started, is_over), keys in tasks.items():
+        beat_fires.mark_fired(keys, at=now, times=started, is_over=is_over, using=using)
 
 
-def _save(schedule: Schedule, using: str, **changes: Any) -> None:
-    for name, value in changes.items():
-        setattr(schedule, name, value)
-    schedule.save(using=using, update_fields=list(changes))
+def add(fires: list[Fire], *, using: str) -> None:
+    """Store new *fires*, each with its primary key afterwards."""
+    Fire.objects.using(using).bulk_create(fires)
+    if fires and not connections[using].features.can_return_rows_from_bulk_insert:
+        rows = Fire.objects.using(using).filter(task_id__in=[fire.task_id for fire in fires])
+        keys = dict(rows.values_list("task_id", "pk"))
+        for fire in fires:
+            fire.pk = keys[fire.task_id]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 Misfire = Literal["latest", "earliest", "all", "skip"]
 Overlap = Literal["allow", "skip", "buffer_one", "buffer_all", "cancel_other", "terminate_other"]
@@ -120,3 +121,85 @@ def _walk(
         due.append(at)
         at = next_after(at)
     return due, at
+
+
+#: How many fires of one schedule may wait for the one before; a backfill does not count.
+MAX_BUFFERED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A fire whose time has come, and what counts for it while another is running."""
+
+    key: int
+    overlap: Overlap
+    #: Whether its schedule made it, and not a person; only then may it be dropped.
+    is_automatic: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """What becomes of pending fires, by key, and whether the running one is to stop."""
+
+    start: tuple[int, ...] = ()
+    wait: tuple[int, ...] = ()
+    skip: tuple[int, ...] = ()
+    drop: tuple[int, ...] = ()
+    stop: Literal["", "cancel", "terminate"] = ""
+
+
+def dispatch(pending: Sequence[Pending], *, is_running: bool) -> Dispatch:
+    """
+    Return what to do with the *pending* fires of one schedule, given in their order.
+
+    *is_running*: whether an earlier fire has begun and not ended. ``allow`` starts at once.
+    Any other starts when nothing runs and nothing waits before it; else ``skip`` skips it,
+    ``buffer_one`` lets it wait if nothing else does, ``buffer_all`` lets at most
+    MAX_BUFFERED wait, and ``cancel_other`` and ``terminate_other`` let the newest one wait
+    in place of the others of their kind while the running one is stopped.
+    """
+    replacing = [each.key for each in pending if each.overlap in _REPLACING]
+    found: dict[str, list[int]] = {"start": [], "wait": [], "skip": replacing[:-1], "drop": []}
+    stop: Literal["", "cancel", "terminate"] = ""
+    is_busy = is_running
+    for fire in pending:
+        if fire.key in found["skip"]:
+            continue
+        if fire.overlap == "allow" or not (is_busy or found["wait"]):
+            found["start"].append(fire.key)
+            is_busy = True
+            continue
+        found[_fate(fire, len(found["wait"]))].append(fire.key)
+        if fire.overlap in _REPLACING and is_running:
+            stop = _REPLACING[fire.overlap]
+    return Dispatch(**{name: tuple(keys) for name, keys in found.items()}, stop=stop)
+
+
+def jitter_offset(
+    name: str, nominal_at: datetime, *, jitter: timedelta, following: datetime | None
+) -> timedelta:
+    """
+    Return how much later than *nominal_at* a fire of the schedule *name* starts.
+
+    At least nothing, less than *jitter*, and earlier than the nominal time *following*.
+    The same name and time give the same offset everywhere.
+    """
+    bound = jitter if following is None else min(jitter, following - nominal_at)
+    text = f"{name}@{nominal_at.astimezone(UTC).isoformat()}"
+    fraction = int.from_bytes(sha256(text.encode()).digest()[:8]) / 2**64
+    return timedelta(microseconds=int(bound / timedelta(microseconds=1) * fraction))
+
+
+_REPLACING: dict[str, Literal["cancel", "terminate"]] = {
+    "cancel_other": "cancel",
+    "terminate_other": "terminate",
+}
+
+
+def _fate(fire: Pending, waiting: int) -> str:
+    """Say what becomes of a fire that cannot start, when *waiting* fires wait before it."""
+    if fire.overlap == "skip" or (fire.overlap == "buffer_one" and waiting):
+        return "skip"
+    if fire.overlap == "buffer_all" and fire.is_automatic and waiting >= MAX_BUFFERED:
+        return "drop"
+    return "wait"

@@ -13,6 +13,36 @@ if TYPE_CHECKING:
 
 #: What the broker raises when it is away or does not take a message.
 BROKER_ERRORS: tuple[type[Exception], ...] = (OperationalError, OSError)
+#: Seconds that the broker has for an answer.
+PATIENCE = 5.0
+
+
+def prepare(connection: Any) -> Any:
+    """
+    Make *connection* notice a broker that accepts and then says nothing; return it.
+
+    Without a limit a beat would wait for such a one for ever. RabbitMQ is asked to confirm
+    each message, since it would otherwise be lost in between without a word.
+    """
+    name = connection.transport_cls
+    if name in {"redis", "rediss", "sentinel"}:
+        limits: dict[str, Any] = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}
+    elif name in {"amqp", "amqps", "pyamqp"}:
+        limits = {"confirm_publish": True, "read_timeout": PATIENCE, "write_timeout": PATIENCE}
+        connection.connect_timeout = min(connection.connect_timeout or PATIENCE, PATIENCE)
+    else:
+        return connection
+    connection.transport_options = {**limits, **(connection.transport_options or {})}
+    return connection
+
+
+def stop(task_ids: list[str], *, terminate: bool) -> None:
+    """
+    Have workers drop these messages where they have not begun, or kill what has begun.
+
+    Raise one of BROKER_ERRORS when the broker is away.
+    """
+    app_or_default().control.revoke(task_ids, terminate=terminate, signal="SIGKILL")
 
 
 def publish(fire: Fire, task: Any, *, producer: Any = None) -> None:
@@ -26,7 +56,8 @@ def publish(fire: Fire, task: Any, *, producer: Any = None) -> None:
     arguments = json.loads(task.args or "[]"), json.loads(task.kwargs or "{}")
     options = _options(fire, task)
     if producer is not None:
-        options["producer"] = producer
+        # A beat tries again by itself, with all that waits, and must not be held up here.
+        options |= {"producer": producer, "retry": False}
     known = app.tasks.get(task.task)
     if known is not None:
         known.apply_async(*arguments, **options)
@@ -51,5 +82,6 @@ def _options(fire: Fire, task: Any) -> dict[str, Any]:
         "recurring_jobs_fire": fire.pk,
         "recurring_jobs_nominal": fire.nominal_at.isoformat(),
         "recurring_jobs_kind": str(fire.kind),
+        "recurring_jobs_stands_for": fire.stands_for,
     }
     return options

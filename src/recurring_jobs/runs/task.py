@@ -18,9 +18,9 @@ from django.utils import timezone
 
 from recurring_jobs.conf import conf
 from recurring_jobs.exceptions import NoLockError
-from recurring_jobs.runs import failures
+from recurring_jobs.runs import cancelling, failures
 from recurring_jobs.runs.arguments import parameter_names, redactor_for
-from recurring_jobs.runs.headers import TRACKED
+from recurring_jobs.runs.headers import TRACKED, FireFacts, fire_facts
 from recurring_jobs.runs.leaks import without_secrets
 from recurring_jobs.runs.options import (
     FINAL,
@@ -239,6 +239,20 @@ class BaseTaskWithRetry(DjangoTask):  # type: ignore[type-arg]  # subscriptable 
         elif not request.called_directly and self.name not in _told:
             _told.add(self.name)
             logger.warning("recurring_jobs.run.progress_not_kept", extra={"task": self.name})
+
+    @property
+    def fire(self) -> FireFacts | None:
+        """What this run was fired for: nominal time, kind, misfires; None for any other run."""
+        return fire_facts(self.request.headers)
+
+    def cancel_requested(self) -> bool:
+        """
+        Return whether this run was asked to end, as ``overlap="cancel_other"`` does.
+
+        Ask it between two steps, and return where it is True. The database is asked at
+        most once a second, and only for runs that are kept as rows.
+        """
+        return cancelling.is_asked_to_end(self.request)
 
     def on_replace(self, sig: Any) -> Any:
         """Remember that the run goes on as another task, under the same id."""

@@ -1,0 +1,208 @@
+"""What a person does to a schedule: pause, resume, skip the next fire, run now, backfill."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db import router, transaction
+from django.db.models import F
+
+from recurring_jobs.exceptions import BackfillTooLongError, RecurringJobsError
+from recurring_jobs.periodic import (
+    beat_fires,
+    beat_tables,
+    dispatch,
+    ledger,
+    policy,
+    publishing,
+    upcoming,
+)
+from recurring_jobs.periodic.clock import database_now
+from recurring_jobs.periodic.models import Fire, Schedule
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+#: How many fires one backfill makes at most, unless the caller says otherwise.
+MOST_BACKFILLED = 1000
+
+
+def pause(
+    schedule: Schedule,
+    *,
+    reason: str = "",
+    by: str = "",
+    until: datetime | None = None,
+    using: str | None = None,
+) -> None:
+    """
+    Keep *schedule* from firing, until it is resumed or *until* comes.
+
+    Times that pass meanwhile are never caught up. Its periodic task is disabled, so that
+    other tools see the pause as well. Raise InvalidTriggerError where it cannot be read
+    and is to go on by itself.
+    """
+    using = using or router.db_for_write(Schedule)
+    with transaction.atomic(using=using):
+        row, task = _row(schedule, using)
+        now = database_now(using)
+        before = upcoming.state_of(row)
+        row.paused_at, row.paused_until = now, until
+        row.pause_reason, row.paused_by = reason, by[:255]
+        row.next_fire_at = None
+        if until is not None:
+            upcoming.plan_next(row, task, beat_tables.trigger_of(task), now)
+        upcoming.save(row, using, before)
+        beat_fires.set_enabled(task, enabled=False, using=using)
+    schedule.refresh_from_db(using=using)
+
+
+def resume(schedule: Schedule, *, using: str | None = None) -> None:
+    """Let *schedule* fire again, from its next time on."""
+    using = using or router.db_for_write(Schedule)
+    with transaction.atomic(using=using):
+        row, task = _row(schedule, using)
+        now = database_now(using)
+        before = upcoming.state_of(row)
+        upcoming.end_pause(row, now)
+        trigger = upcoming.readable_trigger(row, task)
+        if trigger is not None:
+            upcoming.plan_next(row, task, trigger, now)
+        upcoming.save(row, using, before)
+        beat_fires.set_enabled(task, enabled=True, using=using)
+    schedule.refresh_from_db(using=using)
+
+
+def skip_next(schedule: Schedule, *, by: str = "", using: str | None = None) -> Fire | None:
+    """
+    Leave out the next fire of *schedule* and return its record; None where there is none.
+    """
+    using = using or router.db_for_write(Schedule)
+    with transaction.atomic(using=using):
+        row, task = _row(schedule, using)
+        if row.next_fire_at is None:
+            return None
+        taken = policy.Taken(row.next_fire_at)
+        fire = ledger.new_fire(row, task.name, taken, Fire.Kind.SCHEDULED, database_now(using))
+        fire.state = Fire.State.SKIPPED
+        fire.reason = f"Skipped by {by}." if by else "Skipped by hand."
+        fire.save(using=using, force_insert=True)
+        following = beat_tables.trigger_of(task).next_after(row.next_fire_at)
+        Schedule.objects.using(using).filter(pk=row.pk).update(
+            next_fire_at=upcoming.within_life(task, following),
+            skipped_count=F("skipped_count") + 1,
+        )
+    schedule.refresh_from_db(using=using)
+    return fire
+
+
+def fire_now(
+    schedule: Schedule, *, overlap: policy.Overlap = "allow", using: str | None = None
+) -> Fire:
+    """
+    Fire *schedule* once more at this moment and return the fire.
+
+    It has a kind of its own, does not move the next fire, and works while the schedule is
+    paused. *overlap* says what happens where an earlier fire is still running; unless it
+    is ``allow``, a beat starts the fire when it may. Raise RecurringJobsError when the
+    broker does not take the message; then nothing was fired.
+    """
+    using = using or router.db_for_write(Schedule)
+    now = database_now(using)
+    task = beat_fires.tasks_by_id([schedule.periodic_task_id], using=using)[
+        schedule.periodic_task_id
+    ]
+    fire = ledger.new_fire(schedule, task.name, policy.Taken(now), Fire.Kind.MANUAL, now)
+    fire.overlap = overlap
+    if overlap != "allow":
+        fire.state, fire.due_at = Fire.State.WAITING, now
+        fire.save(using=using, force_insert=True)
+        return fire
+    fire.due_at = now + dispatch.LOOK_AGAIN * 60
+    fire.save(using=using, force_insert=True)
+    try:
+        publishing.publish(fire, task)
+    except publishing.BROKER_ERRORS as error:
+        fire.delete(using=using)
+        message = f"{task.name!r} was not fired: the broker did not take it ({error})."
+        raise RecurringJobsError(message) from error
+    ledger.mark_published([fire], now=database_now(using), using=using)
+    return fire
+
+
+def backfill_times(
+    schedule: Schedule,
+    start: datetime,
+    end: datetime,
+    *,
+    most: int = MOST_BACKFILLED,
+    using: str | None = None,
+) -> list[datetime]:
+    """
+    Return the nominal times of *schedule* from *start* to *end*, both included.
+
+    Raise BackfillTooLongError where there are more than *most*.
+    """
+    using = using or router.db_for_write(Schedule)
+    task = beat_fires.tasks_by_id([schedule.periodic_task_id], using=using)[
+        schedule.periodic_task_id
+    ]
+    trigger = beat_tables.trigger_of(task)
+    times: list[datetime] = []
+    at = trigger.next_after(start - timedelta(microseconds=1))
+    while at is not None and at <= end:
+        if len(times) == most:
+            raise BackfillTooLongError(task.name, most)
+        times.append(at)
+        at = trigger.next_after(at)
+    return times
+
+
+def backfill(
+    schedule: Schedule,
+    start: datetime,
+    end: datetime,
+    *,
+    overlap: policy.Overlap = "buffer_all",
+    every: timedelta = timedelta(0),
+    most: int = MOST_BACKFILLED,
+    using: str | None = None,
+) -> list[Fire]:
+    """
+    Fire *schedule* for each of its nominal times from *start* to *end*, and return the fires.
+
+    They have a kind of their own, so that times that were fired before are fired again,
+    and one that was backfilled before is not: to repeat this is safe. Beats start them, at
+    least *every* apart, as *overlap* says: by default one after the other. Raise
+    BackfillTooLongError where there are more than *most*.
+    """
+    using = using or router.db_for_write(Schedule)
+    times = backfill_times(schedule, start, end, most=most, using=using)
+    name = beat_fires.tasks_by_id([schedule.periodic_task_id], using=using)[
+        schedule.periodic_task_id
+    ].name
+    with transaction.atomic(using=using):
+        row, _task = _row(schedule, using)
+        now = database_now(using)
+        fires = [
+            ledger.new_fire(row, name, policy.Taken(at), Fire.Kind.BACKFILL, now) for at in times
+        ]
+        ids = [fire.task_id for fire in fires]
+        known = set(
+            Fire.objects.using(using).filter(task_id__in=ids).values_list("task_id", flat=True)
+        )
+        new = [fire for fire in fires if fire.task_id not in known]
+        for number, fire in enumerate(new):
+            fire.state, fire.overlap = Fire.State.WAITING, overlap
+            fire.due_at = now + number * every
+        ledger.add(new, using=using)
+    return new
+
+
+def _row(schedule: Schedule, using: str) -> tuple[Schedule, Any]:
+    """Return the schedule as it is now, held against beats, and its periodic task."""
+    rows = Schedule.objects.using(using).filter(pk=schedule.pk)
+    row = ledger.locked(rows, waits=True).get()
+    task = beat_fires.tasks_by_id([row.periodic_task_id], using=using)[row.periodic_task_id]
+    return row, task
