@@ -263,26 +263,40 @@ def _drop_known(outcomes: list[_Outcome], using: str) -> None:
 def _store(outcomes: list[_Outcome], now: datetime, using: str) -> None:
     """Write all that was decided: one statement for all schedules that it is the same for."""
     add([fire for outcome in outcomes for fire in outcome.fires], using=using)
-    schedules: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    counts: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     tasks: dict[tuple[int, bool], list[int]] = defaultdict(list)
     for outcome in outcomes:
         schedule = outcome.schedule
         upcoming.save(schedule, using, outcome.before, but="next_fire_at")
         started = outcome.count(Fire.State.CLAIMED)
         missed = outcome.count(Fire.State.MISSED)
-        same = (schedule.next_fire_at, schedule.remaining_fires, started, missed)
-        schedules[same].append(schedule.pk)
+        counts[schedule.remaining_fires, started, missed].append(schedule.pk)
         if started or outcome.is_over:
             tasks[started, outcome.is_over].append(outcome.task.pk)
-    for (next_fire_at, remaining, started, missed), keys in schedules.items():
+    _move_on([outcome.schedule for outcome in outcomes], using)
+    for (remaining, started, missed), keys in counts.items():
         Schedule.objects.using(using).filter(pk__in=keys).update(
-            next_fire_at=next_fire_at,
             remaining_fires=remaining,
             taken_count=F("taken_count") + started,
             missed_count=F("missed_count") + missed,
         )
     for (started, is_over), keys in tasks.items():
         beat_fires.mark_fired(keys, at=now, times=started, is_over=is_over, using=using)
+
+
+def _move_on(schedules: list[Schedule], using: str) -> None:
+    """Write when each schedule fires next; by hand, since drivers send many such at once."""
+    connection = connections[using]
+    meta = Schedule._meta
+    column = meta.get_field("next_fire_at")
+    names = (meta.db_table, column.column, meta.pk.column)
+    table, name, key = (connection.ops.quote_name(str(each)) for each in names)
+    rows = [
+        (column.get_db_prep_save(schedule.next_fire_at, connection), schedule.pk)
+        for schedule in schedules
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(f"UPDATE {table} SET {name} = %s WHERE {key} = %s", rows)  # noqa: S608
 
 
 def add(fires: list[Fire], *, using: str) -> None:
