@@ -21,6 +21,8 @@ DEFAULTS = {
     "heartbeat": timedelta(seconds=10),
     "keep_dead_letters": timedelta(days=180),
     "keep_runs": timedelta(days=30),
+    "generation_lanes": 4,
+    "generation_share": 10_000,
     "overrides": {},
     "retry": {},
     "schedule": {},

@@ -46,3 +46,21 @@ def test_task_names_an_unknown_model():
     """A label that is no recurring model is an error that offers the nearest."""
     with pytest.raises(UnknownRecurringModelError, match=r"Did you mean 'host\.Todo'\?"):
         tasks.generate_occurrences.run("host.Tod")
+
+
+def test_whole_backlog_at_once_where_there_are_no_workers(settings):
+    """With task_always_eager, or called by hand, a run does not stop at its share."""
+    settings.RECURRING_JOBS = {"GENERATION_SHARE": 2}
+    start = "2026-03-01T09:00:00+00:00"
+    for _ in range(5):
+        Todo.objects.create(title="Report", due_at=start, recurrence_rule="FREQ=DAILY")
+
+    report = tasks.generate_occurrences.apply(args=["host.Todo"]).get()
+
+    assert report["host.Todo"]["templates"] == 5
+
+
+def test_share_is_one_lane_at_a_time():
+    """Two runs of one lane never overlap; those of two lanes may."""
+    assert tasks.generate_share.no_overlap == "skip"
+    assert tasks.generate_share.overlap_key == ["model_label", "lane"]

@@ -23,6 +23,8 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "KEEP_DEAD_LETTERS": timedelta,
     "KEEP_FIRES": timedelta,
     "KEEP_RUNS": timedelta,
+    "GENERATION_LANES": int,
+    "GENERATION_SHARE": int,
     "OVERRIDES": Mapping,
     "RETRY": Mapping,
     "SCHEDULE": Mapping,
@@ -111,6 +113,16 @@ class Conf:
         """How old a run that has ended must be before ``prune`` deletes it."""
         value: timedelta = self._read("KEEP_RUNS", timedelta(days=30))
         return value
+
+    @property
+    def generation_lanes(self) -> int:
+        """How many tasks at a time work on a backlog of templates."""
+        return int(self._read("GENERATION_LANES", 4))
+
+    @property
+    def generation_share(self) -> int:
+        """How many templates one task of the generator looks at before it sends itself on."""
+        return int(self._read("GENERATION_SHARE", 10_000))
 
     @property
     def overrides(self) -> Mapping[str, Mapping[str, Any]]:

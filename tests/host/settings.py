@@ -83,3 +83,5 @@ CELERY_TIMEZONE = TIME_ZONE
 RECURRING_JOBS: dict[str, object] = {}
 if os.environ.get("HOST_HEARTBEAT"):
     RECURRING_JOBS["HEARTBEAT"] = timedelta(seconds=float(os.environ["HOST_HEARTBEAT"]))
+if os.environ.get("HOST_SHARE"):
+    RECURRING_JOBS |= {"GENERATION_SHARE": int(os.environ["HOST_SHARE"]), "GENERATION_LANES": 2}

@@ -4,6 +4,7 @@ import json
 from io import StringIO
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 
 from tests.host.models import Todo
@@ -22,7 +23,15 @@ def test_one_line_for_each_model_and_a_number(make_todo):
     make_todo()
     make_todo(recurrence_timezone="Mars/Olympus")
 
-    assert run().splitlines() == [
+    out = StringIO()
+    with pytest.raises(CommandError) as ended:
+        call_command("generate_occurrences", stdout=out)
+
+    assert (str(ended.value), ended.value.returncode) == (
+        "Templates set aside: 1. recurrence_set_aside says why.",
+        1,
+    )
+    assert out.getvalue().splitlines() == [
         "host.Todo: 5 made, 0 changed, 0 removed, 1 set aside (2 templates were due)",
         "host.Shift: 0 made, 0 changed, 0 removed, 0 set aside (0 templates were due)",
         "host.Errand: 0 made, 0 changed, 0 removed, 0 set aside (0 templates were due)",
@@ -78,12 +87,72 @@ def test_json_holds_the_reports(make_todo):
             ["--database", "defualt"],
             "--database 'defualt' is not in DATABASES. Did you mean 'default'?",
         ),
+        (
+            ["--until", "Friday"],
+            "--until 'Friday': give a day or a moment, such as 2027-12-31.",
+        ),
+        (["--until", "2020-01-01"], "--until '2020-01-01' is past. Give a later day or moment."),
     ],
-    ids=["model", "limit", "database"],
+    ids=["model", "limit", "database", "no time", "past"],
 )
 def test_wrong_argument_is_named(arguments, sentence):
     """A wrong argument is refused with a sentence that names it."""
     with pytest.raises(CommandError) as error:
         run(*arguments)
 
-    assert str(error.value) == sentence
+    assert (str(error.value), error.value.returncode) == (sentence, 2)
+
+
+@pytest.mark.parametrize("last", ["2026-03-31", "2026-03-31T09:00", "2026-03-31T10:00+01:00"])
+def test_rows_up_to_a_day_or_moment(make_todo, now, days, last):
+    """With --until each template has its rows up to then, due or not, beside those ahead."""
+    settled, new = make_todo(), None
+    with time_machine.travel(now, tick=False):
+        run()
+        new = make_todo(recurrence_rule="FREQ=MONTHLY")
+        lines = run("--model", "host.Todo", "--until", last).splitlines()
+
+    assert lines[-1] == f"Occurrences made: {29 - 5 + 5}"
+    assert days(settled) == [f"202603{day:02}" for day in range(3, 32)]
+    assert len(days(new)) == 5
+
+
+def test_rows_up_to_a_day_are_not_made_twice(make_todo, now):
+    """A second command of the same end finds nothing to make."""
+    make_todo()
+    with time_machine.travel(now, tick=False):
+        run("--until", "2026-03-31")
+
+        again = run("--until", "2026-03-31").splitlines()
+
+    assert again[-1] == "Occurrences made: 0"
+
+
+def test_deleted_row_does_not_come_back_for_a_later_end(make_todo, now, days):
+    """What a person deleted stays deleted, also when rows are made further ahead."""
+    template = make_todo()
+    with time_machine.travel(now, tick=False):
+        run()
+        template.occurrences.filter(recurrence_id="20260304T090000").delete()
+        run("--until", "2026-03-10")
+
+    assert days(template) == [f"202603{day:02}" for day in (3, 5, 6, 7, 8, 9, 10)]
+
+
+class Terminal(StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("stream", "shown"), [(StringIO, False), (Terminal, True)])
+def test_progress_is_shown_at_a_terminal_only(make_todo, stream, shown):
+    """Batches are counted on stderr where someone looks; a log has none of it."""
+    make_todo()
+    out, err = StringIO(), stream()
+
+    call_command("generate_occurrences", "--json", stdout=out, stderr=err)
+
+    assert ("host.Todo: 1 templates, 5 rows" in err.getvalue()) is shown
+    assert json.loads(out.getvalue())["total"]["created"] == 5

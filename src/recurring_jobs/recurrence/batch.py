@@ -49,14 +49,17 @@ def plan_batch(
     now: datetime,
     *,
     using: str,
+    until: datetime | None = None,
 ) -> list[TemplatePlan]:
     """
     Return what *templates*, or the first of them, need at *now*; nothing is written.
 
+    With *until* they need their rows up to that moment as well.
+
     The plans end early when they hold as many rows as one transaction should write.
     """
     read_links(layout, templates, using)
-    maker = maker_of(layout, using)
+    decide = partial(plan_template, now=now, until=until, maker=maker_of(layout, using))
     tries = [_Try(template, using) for template in templates]
     for each in tries:
         each.read()
@@ -64,7 +67,7 @@ def plan_batch(
     plans: list[TemplatePlan] = []
     planned = 0
     for each in tries:
-        plan = each.plan(now, ahead.get(each.template.pk, ()), maker)
+        plan = each.plan(decide, ahead.get(each.template.pk, ()))
         plans.append(plan)
         planned += len(plan.rows.insert) + len(plan.rows.update) + len(plan.rows.delete)
         if planned >= ROWS_PER_TRANSACTION:
@@ -127,10 +130,10 @@ class _Try:
     def read(self) -> None:
         self.reading = self._guarded(partial(Reading.of, self.template))
 
-    def plan(self, now: datetime, rows_ahead: Sequence[Any], maker: Any) -> TemplatePlan:
+    def plan(self, decide: Callable[..., TemplatePlan], rows_ahead: Sequence[Any]) -> TemplatePlan:
         plan = None
         if self.reading is not None:
-            plan = self._guarded(partial(plan_template, self.reading, now, rows_ahead, maker))
+            plan = self._guarded(partial(decide, self.reading, rows_ahead=rows_ahead))
         return plan or self.failure or TemplatePlan(self.template)
 
     def _guarded(self, step: Callable[[], T]) -> T | None:

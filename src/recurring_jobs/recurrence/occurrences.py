@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.db import connections, router, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from recurring_jobs.exceptions import UnknownRecurringModelError
@@ -19,7 +20,7 @@ from recurring_jobs.recurrence.models import RecurringTemplateMixin
 from recurring_jobs.signals import occurrences_created, template_set_aside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from django.db import models
@@ -57,7 +58,9 @@ def generate_occurrences(
     using: str | None = None,
     batch_size: int = 1_000,
     limit: int | None = None,
+    until: datetime | None = None,
     dry_run: bool = False,
+    on_batch: Callable[[GenerationReport], object] | None = None,
 ) -> GenerationReport:
     """
     Make the occurrences that the templates of *model* need at *now*.
@@ -82,19 +85,26 @@ def generate_occurrences(
     edited. With *dry_run* nothing is written and no hook but build_occurrence() runs.
     *using* is the database alias, by default where the router writes the model.
 
-    Raise ValueError for a naive *now*, OperationalError when the database gives up on a
+    With *until* every template is read, due or not, and has its rows up to that moment as
+    well; one that is being edited is waited for. *on_batch* is called with the report so
+    far after each batch.
+
+    Raise ValueError for a naive *now* or *until*, OperationalError when the database gives up on a
     batch (those before it are committed, and the next pass does the rest).
     """
     moment = timezone.now() if now is None else now
-    if timezone.is_naive(moment):
-        message = f"generate_occurrences(): now={moment!r} has no time zone."
-        raise ValueError(message)
+    for name, value in (("now", moment), ("until", until)):
+        if value is not None and timezone.is_naive(value):
+            message = f"generate_occurrences(): {name}={value!r} has no time zone."
+            raise ValueError(message)
     layout = layout_of(model)
     alias = using or router.db_for_write(layout.template)
-    work = _rehearse if dry_run else _perform
+    wanted = _Wanted(layout, moment, alias, batch_size, limit, until)
     report = GenerationReport()
-    for done in work(layout, moment, alias, batch_size=batch_size, limit=limit):
+    for done in _rehearse(wanted) if dry_run else _perform(wanted):
         report += _count(done)
+        if on_batch is not None:
+            on_batch(report)
     return report
 
 
@@ -125,54 +135,66 @@ def recurring_model(label: str) -> type[RecurringTemplateMixin]:
     raise UnknownRecurringModelError(label, known)
 
 
-def _perform(
-    layout: Layout,
-    now: datetime,
-    using: str,
-    *,
-    batch_size: int,
-    limit: int | None,
-) -> Iterator[Sequence[TemplatePlan]]:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What one pass is asked for."""
+
+    layout: Layout
+    now: datetime
+    using: str
+    batch_size: int
+    limit: int | None
+    until: datetime | None
+
+    @property
+    def templates(self) -> models.QuerySet[Any]:
+        """The templates to look at: those that are due, or with *until* all of them."""
+        rows = rows_of(self.layout.template, self.using)
+        due = Q(recurrence_due_at__lte=self.now)
+        if self.until is None:
+            return rows.filter(due)
+        return rows.filter(due | Q(recurrence_rule__isnull=False, recurrence_set_aside=""))
+
+    def size(self, left: int | None) -> int:
+        return self.batch_size if left is None else min(self.batch_size, left)
+
+    def plan(self, templates: Sequence[Any]) -> list[TemplatePlan]:
+        return plan_batch(self.layout, templates, self.now, using=self.using, until=self.until)
+
+
+def _perform(wanted: _Wanted) -> Iterator[Sequence[TemplatePlan]]:
+    layout, using = wanted.layout, wanted.using
     features = connections[using].features
-    due = (
-        rows_of(layout.template, using)
-        .filter(recurrence_due_at__lte=now)
-        .order_by("recurrence_due_at")
-    )
+    order = "recurrence_due_at" if wanted.until is None else "pk"
+    remaining = wanted.templates.order_by(order)
     # In order, and not exists(): so that any planner answers from the index.
-    left = limit if due.values_list("recurrence_due_at").first() else 0
+    left = wanted.limit if remaining.values_list(order).first() else 0
     while left is None or left > 0:
         with transaction.atomic(using=using):
             _take_write_lock(layout.template, using)
-            locked = due.select_for_update(
-                skip_locked=features.has_select_for_update_skip_locked,
+            locked = remaining.select_for_update(
+                # Who is passed over stays due; but with *until* nobody would come back.
+                skip_locked=wanted.until is None and features.has_select_for_update_skip_locked,
                 no_key=features.has_select_for_no_key_update,
             )
-            templates = list(locked[: batch_size if left is None else min(batch_size, left)])
+            templates = list(locked[: wanted.size(left)])
             if not templates:
                 return
-            done = write_batch(layout, plan_batch(layout, templates, now, using=using), using=using)
+            done = write_batch(layout, wanted.plan(templates), using=using)
             transaction.on_commit(partial(_tell, layout, done, using), using=using)
         left = None if left is None else left - len(done)
+        if wanted.until is not None:
+            remaining = remaining.filter(pk__gt=done[-1].template.pk)
         yield done
 
 
-def _rehearse(
-    layout: Layout,
-    now: datetime,
-    using: str,
-    *,
-    batch_size: int,
-    limit: int | None,
-) -> Iterator[Sequence[TemplatePlan]]:
-    due = rows_of(layout.template, using).filter(recurrence_due_at__lte=now).order_by("pk")
-    left, remaining = limit, due
+def _rehearse(wanted: _Wanted) -> Iterator[Sequence[TemplatePlan]]:
+    left, remaining = wanted.limit, wanted.templates.order_by("pk")
     while left is None or left > 0:
-        size = batch_size if left is None else min(batch_size, left)
-        if not (templates := list(remaining[:size])):
+        if not (templates := list(remaining[: wanted.size(left)])):
             return
-        done = plan_batch(layout, templates, now, using=using)
-        remaining = due.filter(pk__gt=done[-1].template.pk)
+        done = wanted.plan(templates)
+        remaining = remaining.filter(pk__gt=done[-1].template.pk)
         left = None if left is None else left - len(done)
         yield done
 

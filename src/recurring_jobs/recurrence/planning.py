@@ -65,9 +65,12 @@ def plan_template(
     now: datetime,
     rows_ahead: Iterable[Any],
     maker: Callable[[RecurringTemplateMixin, Series], Maker],
+    until: datetime | None = None,
 ) -> TemplatePlan:
     """
-    Return what a template needs at *now*; *maker* says what is to be inserted for it.
+    Return what a template needs at *now*, and up to *until* where that is given.
+
+    *maker* says what is to be inserted for it.
 
     *rows_ahead* are its rows that lie ahead; they are only looked at when it was edited.
     Raise what the host's build_occurrence() raises.
@@ -77,7 +80,7 @@ def plan_template(
         return TemplatePlan(template, reconcile(template, None, (), rows_ahead, now))
     make = maker(template, series)
     layout = layout_of(type(template))
-    window = series.window(now, ahead=layout.ahead, horizon=layout.horizon)
+    window = series.window(now, ahead=layout.ahead, horizon=layout.horizon, until=until)
     if reading.is_edited:
         rows = reconcile(template, series, window.needed, rows_ahead, now, make)
     else:

@@ -53,14 +53,23 @@ class Series:
             if at >= first:
                 yield occurrence
 
-    def window(self, now: datetime, *, ahead: int, horizon: timedelta | None) -> Window:
+    def window(
+        self,
+        now: datetime,
+        *,
+        ahead: int,
+        horizon: timedelta | None,
+        until: datetime | None = None,
+    ) -> Window:
         """
-        Return the next *ahead* occurrences after *now*, and all within *horizon* of it.
+        Return the next *ahead* occurrences after *now*, all within *horizon*, and to *until*.
         """
-        until = None if horizon is None else now + horizon
+        far = None if horizon is None else now + horizon
+        ends = [moment for moment in (far, until) if moment is not None]
+        end = max(ends, default=None)
         needed: list[Occurrence] = []
         for occurrence in self.after(now):
-            if len(needed) >= ahead and (until is None or self.instant(occurrence.at) > until):
+            if len(needed) >= ahead and (end is None or self.instant(occurrence.at) > end):
                 due_at = self._due_at(needed, occurrence, ahead=ahead, horizon=horizon)
                 return Window(needed, due_at)
             needed.append(occurrence)

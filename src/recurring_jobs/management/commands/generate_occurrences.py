@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from datetime import date, datetime, time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
+from django.utils import timezone
 
 from recurring_jobs.exceptions import UnknownRecurringModelError, did_you_mean
 from recurring_jobs.recurrence.occurrences import (
@@ -36,6 +39,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--limit", type=int, metavar="N", help="Look at no more than N templates in all."
         )
+        parser.add_argument(
+            "--until",
+            metavar="TIME",
+            help="Rows up to this day or moment as well, of all templates: 2027-12-31 (to its "
+            "end, in TIME_ZONE) or 2027-12-31T12:00+01:00.",
+        )
         parser.add_argument("--database", metavar="ALIAS", help="Default: as the router says.")
         parser.add_argument("--dry-run", action="store_true", help="Count, and write nothing.")
         parser.add_argument("--json", action="store_true", help="Print the reports as JSON.")
@@ -43,22 +52,38 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  Django's signature
         models = _models(options["model"])
         _validate(options["limit"], options["database"])
+        until = None if options["until"] is None else _moment(options["until"])
         left = options["limit"]
         reports: dict[str, GenerationReport] = {}
         for model in models:
+            label = model._meta.label
             report = generate_occurrences(
-                model, using=options["database"], limit=left, dry_run=options["dry_run"]
+                model,
+                using=options["database"],
+                limit=left,
+                until=until,
+                dry_run=options["dry_run"],
+                on_batch=partial(self._show_progress, label),
             )
             left = None if left is None else left - report.templates
-            reports[model._meta.label] = report
+            reports[label] = report
             if not options["json"]:
-                self.stdout.write(_line(model._meta.label, report))
+                self.stdout.write(_line(label, report))
         total = sum(reports.values(), GenerationReport())
         if options["json"]:
             self.stdout.write(json.dumps(_document(reports, total, dry_run=options["dry_run"])))
         else:
             made = "that would be made" if options["dry_run"] else "made"
             self.stdout.write(f"Occurrences {made}: {total.created}")
+        if total.set_aside:
+            message = f"Templates set aside: {total.set_aside}. recurrence_set_aside says why."
+            raise CommandError(message)
+
+    def _show_progress(self, label: str, report: GenerationReport) -> None:
+        # Over one line, and only where someone is looking.
+        if self.stderr.isatty():
+            text = f"{label}: {report.templates:,} templates, {report.created:,} rows"
+            self.stderr.write(f"\r{text}\x1b[K\r", style_func=str, ending="")
 
 
 def _models(labels: list[str] | None) -> list[type[RecurringTemplateMixin]]:
@@ -67,16 +92,38 @@ def _models(labels: list[str] | None) -> list[type[RecurringTemplateMixin]]:
     try:
         return [recurring_model(label) for label in labels]
     except UnknownRecurringModelError as error:
-        raise CommandError(str(error)) from error
+        raise CommandError(str(error), returncode=2) from error
 
 
 def _validate(limit: int | None, alias: str | None) -> None:
     if limit is not None and limit < 1:
         message = f"--limit {limit}: give a number of templates from 1."
-        raise CommandError(message)
+        raise CommandError(message, returncode=2)
     if alias is not None and alias not in connections:
         message = f"--database {alias!r} is not in DATABASES.{did_you_mean(alias, connections)}"
-        raise CommandError(message)
+        raise CommandError(message, returncode=2)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = _read(text)
+    except ValueError:
+        message = f"--until {text!r}: give a day or a moment, such as 2027-12-31."
+        raise CommandError(message, returncode=2) from None
+    if moment <= timezone.now():
+        message = f"--until {text!r} is past. Give a later day or moment."
+        raise CommandError(message, returncode=2)
+    return moment
+
+
+def _read(text: str) -> datetime:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        moment = datetime.fromisoformat(text)
+    else:
+        moment = datetime.combine(day, time.max)
+    return timezone.make_aware(moment) if timezone.is_naive(moment) else moment
 
 
 def _line(label: str, report: GenerationReport) -> str:
