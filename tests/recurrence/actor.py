@@ -29,7 +29,7 @@ if os.environ.get("SQLITE_MODE"):
 django.setup()
 
 from django.core.management import call_command  # noqa: E402  after setup()
-from django.db import connection, transaction  # noqa: E402  after setup()
+from django.db import IntegrityError, connection, transaction  # noqa: E402  after setup()
 from django.db.models import Count  # noqa: E402
 from django.db.models.signals import post_init  # noqa: E402
 from django.utils import timezone  # noqa: E402
@@ -208,6 +208,57 @@ def release() -> None:
     transaction.set_autocommit(True)
 
 
+def generate_held(statement: str) -> dict[str, int]:
+    """
+    Generate, but answer "held" and wait for a line before the first *statement*, such as INSERT.
+    """
+    held = []
+
+    def hold_once(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        if not held and sql.startswith(statement):
+            held.append(sql)
+            print(json.dumps("held"), flush=True)  # noqa: T201  its answer
+            sys.stdin.readline()
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(hold_once):
+        return generate()
+
+
+def edit() -> None:
+    """Give all templates a yearly rule."""
+    LAYOUT.template.objects.templates().update(recurrence_rule="FREQ=YEARLY")
+
+
+def rename() -> None:
+    """Give all templates another title."""
+    LAYOUT.template.objects.templates().update(title="Renamed")
+
+
+def move() -> None:
+    """Move the first row of each template to the year 2040."""
+    for template in LAYOUT.template.objects.templates():
+        row = template.occurrences.order_by("recurrence_id").first()
+        moved = datetime(2040, 1, 1, tzinfo=UTC)
+        type(row).objects.filter(pk=row.pk).update(**{LAYOUT.start.target.name: moved})
+
+
+def delete() -> str:
+    """Delete all templates; say what the database said to it."""
+    try:
+        LAYOUT.template.objects.templates().delete()
+    except IntegrityError:
+        return "refused"
+    return "deleted"
+
+
+def waiting() -> int:
+    """Count the processes that wait for a lock of another (PostgreSQL)."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        return int(cursor.fetchone()[0])
+
+
 def sweep(number: str) -> list[dict[str, Any]]:
     """
     Kill a generator before and after its first statement, its second, … until it gets through.
@@ -260,7 +311,23 @@ class _Killer:
 
 VERBS: dict[str, Callable[..., Any]] = {
     verb.__name__: verb
-    for verb in (both_ways, migrate, seed, generate, tally, years, hold, release, sweep)
+    for verb in (
+        both_ways,
+        delete,
+        edit,
+        generate,
+        generate_held,
+        hold,
+        migrate,
+        move,
+        release,
+        rename,
+        seed,
+        sweep,
+        tally,
+        waiting,
+        years,
+    )
 }
 
 if __name__ == "__main__":
