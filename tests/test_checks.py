@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from celery.loaders.default import Loader
 from django.core.checks import run_checks
 from django.db import connections
 from django.test import modify_settings
+from kombu import Queue
 
-from recurring_jobs import checks
+from recurring_jobs import RRule, checks, periodic_task
+from recurring_jobs.periodic import registry
 
 GOOD = {"token": "x" * 20, "allow": ["trigger", "status"], "tasks": ["pricing.*"]}
 
@@ -332,6 +335,139 @@ def test_development_broker_in_production(settings, url, debug, deploy, is_found
     assert ("W005" in found(deploy=deploy)) == is_found
 
 
+@pytest.fixture
+def declared():
+    """Declare for the tasks of the host project, and forget it afterwards."""
+    with registry.no_declarations():
+        yield periodic_task
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        pytest.param({"priority": 999}, "priority is 999. Give a number", id="option"),
+        pytest.param(
+            {"trigger": RRule("FREQ=DAILY;UNTIL=20250101", start="2026-01-05T09:00:00")},
+            "never fires.",
+            id="never fires",
+        ),
+        pytest.param({"trigger": "0 9 31 2 *"}, "can never occur", id="impossible"),
+        pytest.param({"trigger": 0.5}, "must be at least one second", id="too fine"),
+        pytest.param(
+            {"timezone": "Europe/Pariss"}, "Did you mean 'Europe/Paris'?", id="unknown zone"
+        ),
+    ],
+)
+def test_wrong_declaration(declared, options, problem):
+    """
+    E009: what setup_periodic_tasks would refuse is told before it is run.
+    """
+    declared(**{"trigger": "0 9 * * *", "name": "nightly", **options})("host.add")
+
+    message = found()["E009"]
+
+    assert message.msg.startswith("Periodic task 'nightly', declared in tests/test_checks.py:")
+    assert problem in message.msg
+    assert "setup_periodic_tasks --dry-run" in message.hint
+
+
+def test_wrong_override_is_a_wrong_declaration(settings):
+    """
+    E009: an override of a schedule that is not declared would do nothing.
+    """
+    settings.RECURRING_JOBS = {"OVERRIDES": {"nightly": {"queue": "q"}}}
+
+    assert found()["E009"].msg.startswith("RECURRING_JOBS['OVERRIDES'] names 'nightly'")
+
+
+def test_declared_twice(declared):
+    """
+    E010: of two declarations of one name neither can be meant.
+    """
+    for _ in range(2):
+        declared("0 9 * * *", name="nightly")("host.add")
+
+    assert "'nightly' is declared twice, in tests/test_checks.py:" in found()["E010"].msg
+
+
+def test_declared_for_a_task_that_does_not_exist(declared):
+    """
+    E011: a misspelt task would be sent for ever to workers that do not know it.
+    """
+    declared("0 9 * * *", name="nightly")("host.ad")
+
+    message = found()["E011"]
+
+    assert message.msg.endswith("'host.ad' is not registered. Did you mean 'host.add'?")
+    assert "app.autodiscover_tasks()" in message.hint
+
+
+@pytest.mark.parametrize(("seconds", "is_found"), [(1, True), (4, True), (5, False)])
+def test_declared_to_fire_too_often(declared, seconds, is_found):
+    """
+    W006: a schedule of seconds makes a row and a message for each.
+    """
+    declared(timedelta(seconds=seconds), name="busy")("host.add")
+
+    assert ("W006" in found()) is is_found
+
+
+@pytest.mark.parametrize(
+    ("queues", "is_found"),
+    [
+        pytest.param([Queue("fast")], True, id="not among them"),
+        pytest.param([Queue("slow")], False, id="among them"),
+        pytest.param(None, False, id="none are named"),
+    ],
+)
+def test_declared_for_a_queue_of_nobody(declared, other_app, queues, is_found):
+    """
+    W007: where the project names its queues, another one is likely a slip.
+    """
+    other_app.conf.task_queues = queues
+    other_app.task(_nothing, name="other.task", shared=False)
+    declared("0 9 * * *", name="nightly", queue="slow")("other.task")
+
+    assert ("W007" in found()) is is_found
+
+
+def test_declared_rule_with_another_scheduler(declared, settings):
+    """
+    W008: the stock scheduler never fires a rule, and is told which ones.
+    """
+    settings.CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+    declared(RRule("FREQ=DAILY", start="2026-01-05T09:00:00"), name="by rule")("host.add")
+    declared("0 9 * * *", name="by crontab")("host.add")
+
+    assert found()["W008"].msg.endswith("never fires an RRule: 'by rule'.")
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "entries", "is_found"),
+    [
+        ("django_celery_beat.schedulers:DatabaseScheduler", True, True),
+        ("django_celery_beat.schedulers.DatabaseScheduler", True, True),
+        ("django_celery_beat.schedulers:DatabaseScheduler", False, False),
+        ("recurring_jobs.schedulers:DatabaseScheduler", True, False),
+    ],
+    ids=["stock", "stock with a dot", "no entries", "ours"],
+)
+def test_beat_schedule_over_what_people_changed(other_app, settings, scheduler, entries, is_found):
+    """
+    W009: the stock scheduler writes CELERY_BEAT_SCHEDULE over edits each time it starts.
+    """
+    settings.CELERY_BEAT_SCHEDULER = scheduler
+    other_app.task(_nothing, name="other.task", shared=False)
+    entry = {"nightly": {"task": "other.task", "schedule": timedelta(hours=1)}}
+    other_app.conf.beat_schedule = entry if entries else {}
+
+    assert ("W009" in found()) is is_found
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
 def test_table_of_ids_is_complete():
     """
     Each id that the docstring lists can be found in the code, and the other way round.
@@ -339,4 +475,4 @@ def test_table_of_ids_is_complete():
     lines = (checks.__doc__ or "").splitlines()
     listed = [line[:4] for line in lines if line[:1] in "EW" and line[1:4].isdigit()]
 
-    assert listed == [f"E{n:03}" for n in range(1, 9)] + [f"W{n:03}" for n in range(1, 6)]
+    assert listed == [f"E{n:03}" for n in range(1, 12)] + [f"W{n:03}" for n in range(1, 10)]

@@ -17,6 +17,7 @@ class RecurringJobsConfig(AppConfig):
 
     def ready(self) -> None:
         from recurring_jobs import checks  # noqa: F401  registers itself
+        from recurring_jobs.management.after_migrate import sync_after_migrate
         from recurring_jobs.periodic import change_feed, failures
         from recurring_jobs.recurrence import links
         from recurring_jobs.runs import reaper, recorder
@@ -29,3 +30,6 @@ class RecurringJobsConfig(AppConfig):
         guard_logs()
         post_migrate.connect(change_feed.on_migrate, sender=self, weak=False)
         run_gave_up.connect(failures.on_run_gave_up, weak=False)
+        post_migrate.connect(
+            sync_after_migrate, sender=self, dispatch_uid="recurring_jobs.sync_after_migrate"
+        )

@@ -12,11 +12,19 @@ E005  pickle or yaml is accepted from the broker or the result back end
 E006  an entry of API_TOKENS cannot be used, or its token is too short
 E007  API_AUTHORIZE does not name a callable
 E008  CELERY_TIMEZONE is not a time zone
+E009  a periodic task is declared with what cannot be, such as a schedule
+      that never fires or a time zone that does not exist
+E010  two periodic tasks are declared under one name
+E011  a periodic task is declared for a task that does not exist
 W001  there is no result back end
 W002  beat does not use our scheduler
 W003  the project's Celery app is not loaded
 W004  SQLite does not begin its transactions as writes
 W005  (deploy) the development broker is used with DEBUG off
+W006  a declared schedule fires more often than every five seconds
+W007  a declared schedule names a queue that CELERY_TASK_QUEUES does not have
+W008  an RRule is declared, and beat's scheduler never fires one
+W009  beat's scheduler writes CELERY_BEAT_SCHEDULE over what people changed
 ====  =====================================================================
 """
 
@@ -30,11 +38,18 @@ from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004  Django's name
 from django.db import connections
+from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from recurring_jobs.conf import SHORTEST_TOKEN, conf
-from recurring_jobs.exceptions import CeleryAppMissingError, SettingError, UnknownTimeZoneError
+from recurring_jobs.exceptions import (
+    CeleryAppMissingError,
+    RecurringJobsError,
+    SettingError,
+    UnknownTimeZoneError,
+)
 from recurring_jobs.inspection import loaded_app
+from recurring_jobs.periodic.declaration_checks import check_declarations
 
 TAG = "recurring_jobs"
 SCHEDULER = "recurring_jobs.schedulers:DatabaseScheduler"
@@ -199,9 +214,8 @@ def results_are_kept() -> _Checked:
 @_check()
 def scheduler_is_ours() -> _Checked:
     """W002."""
-    scheduler = celery_setting("beat_scheduler")
-    path = scheduler if isinstance(scheduler, str) else _path_of(scheduler)
-    if path.replace(":", ".") != SCHEDULER.replace(":", "."):
+    path = _scheduler_path()
+    if path != SCHEDULER:
         yield _warning(
             "W002",
             f"Beat uses {path or 'no scheduler of ours'}: rules do not fire, and two beats fire"
@@ -253,6 +267,24 @@ def broker_is_a_server() -> _Checked:
         )
 
 
+@_check()
+def declarations_are_right() -> _Checked:
+    """E009 to E011, W006 to W009; loads the project's tasks."""
+    try:
+        app = loaded_app()
+        found = list(check_declarations(app, scheduler=_scheduler_path(), now=timezone.now()))
+    except CeleryAppMissingError:
+        return  # W003 says so
+    except SettingError:
+        return  # E003 says so
+    except RecurringJobsError as error:
+        # Raised while a module of tasks was loaded, by the line that declares.
+        yield _error("E009", str(error), "Correct the declaration.")
+        return
+    for number, message, hint in found:
+        yield (_error if number.startswith("E") else _warning)(number, message, hint)
+
+
 def celery_setting(name: str) -> Any:
     """
     Return a setting of Celery: CELERY_<NAME> of the Django settings, else the loaded app's.
@@ -269,9 +301,14 @@ def celery_setting(name: str) -> Any:
         return None
 
 
-def _path_of(scheduler: Any) -> str:
+def _scheduler_path() -> str:
+    """Return the path of beat's scheduler as ``module:Class``, however it is written."""
+    scheduler = celery_setting("beat_scheduler")
     if scheduler is None:
         return ""
+    if isinstance(scheduler, str):
+        module, _, name = scheduler.replace(":", ".").rpartition(".")
+        return f"{module}:{name}"
     return f"{scheduler.__module__}:{scheduler.__qualname__}"
 
 

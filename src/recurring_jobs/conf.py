@@ -29,6 +29,7 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "RETRY": Mapping,
     "SCHEDULE": Mapping,
     "SENSITIVE_KEYS": (list, tuple, set, frozenset),
+    "SYNC_AFTER_MIGRATE": bool,
     "TRACK_RUNS": str,
 }
 
@@ -143,6 +144,11 @@ class Conf:
     def sensitive_keys(self) -> Sequence[str]:
         """Argument names whose values are never stored, in addition to the built-in ones."""
         return tuple(self._read("SENSITIVE_KEYS", ()))
+
+    @property
+    def sync_after_migrate(self) -> bool:
+        """Whether ``migrate`` ends with what ``setup_periodic_tasks`` does."""
+        return bool(self._read("SYNC_AFTER_MIGRATE", False))  # noqa: FBT003
 
     @property
     def track_runs(self) -> str:

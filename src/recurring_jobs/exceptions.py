@@ -128,6 +128,15 @@ class InvalidDeclarationError(RecurringJobsError, ValueError):
         super().__init__(f"Periodic task {name!r}, declared in {source}: {problem}")
 
 
+class UnknownDeclaredTaskError(InvalidDeclarationError):
+    """A periodic task is declared for a task that no module registers."""
+
+    def __init__(self, name: str, source: str, task: str, known: Iterable[str] = ()) -> None:
+        self.task = task
+        near = did_you_mean(task, known)
+        super().__init__(name, source, f"the task {task!r} is not registered.{near}")
+
+
 class DuplicateDeclarationError(RecurringJobsError, ValueError):
     """Two periodic tasks are declared under one name."""
 

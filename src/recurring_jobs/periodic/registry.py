@@ -20,6 +20,7 @@ from recurring_jobs.exceptions import (
     InvalidDeclarationsError,
     RecurringJobsError,
     SettingError,
+    UnknownDeclaredTaskError,
     did_you_mean,
 )
 from recurring_jobs.periodic import policy
@@ -233,10 +234,7 @@ def _checked(draft: Draft, app: Celery) -> Declaration:
 
     name, source = str(draft.name), draft.source
     if draft.target not in app.tasks:
-        near = did_you_mean(draft.target, app.tasks)
-        raise InvalidDeclarationError(
-            name, source, f"the task {draft.target!r} is not registered.{near}"
-        )
+        raise UnknownDeclaredTaskError(name, source, draft.target, app.tasks)
     options = dict(draft.options)
     given = options.pop("timezone", None)
     zone = None if given is None else str(given)
