@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from recurring_jobs.exceptions import InvalidRuleError, InvalidTriggerError, did_you_mean
 from recurring_jobs.periodic.triggers.base import Trigger, check_timezone, with_zone, zone_of
@@ -13,6 +14,8 @@ from recurring_jobs.periodic.triggers.spreading import has_hash, without_hash
 from recurring_jobs.rules import Rule, crontab_rule
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from recurring_jobs.periodic.triggers.base import Gettext
 
 #: The fields in order, with the most characters that django-celery-beat keeps of each.
@@ -73,13 +76,10 @@ class Cron(Trigger):
                     "Cron", expression, "give five fields in one text or keywords, not both."
                 )
             given = _split(expression)
-        for name, value in zip(_FIELDS, given, strict=True):
-            object.__setattr__(self, name, _text(name, value))
+        texts = [_text(name, value) for name, value in zip(_FIELDS, given, strict=True)]
+        for name, text in zip(_FIELDS, _checked_fields(*texts), strict=True):
+            object.__setattr__(self, name, text)
         object.__setattr__(self, "timezone", check_timezone(timezone))
-        try:
-            self._rule("")
-        except InvalidRuleError as error:
-            raise InvalidTriggerError("Cron", self.expression, str(error)) from None
 
     @property
     def expression(self) -> str:
@@ -105,7 +105,11 @@ class Cron(Trigger):
         return {"cron": self.expression, "timezone": self.timezone}
 
     def in_timezone(self, name: str) -> Cron:
-        return self if self.timezone else replace(self, timezone=name)
+        if self.timezone:
+            return self
+        zoned = copy(self)  # without reading the fields again
+        object.__setattr__(zoned, "timezone", check_timezone(name))
+        return zoned
 
     def spread(self, name: str) -> Cron:
         return replace(self, **self._numbers(name)) if self._has_hash() else self
@@ -120,18 +124,16 @@ class Cron(Trigger):
         return "H" in self.expression  # names are kept in small letters
 
     def _numbers(self, name: str) -> dict[str, str]:
-        return {field: without_hash(field, getattr(self, field).lower(), name) for field in _FIELDS}
+        return _numbers_of({field: getattr(self, field) for field in _FIELDS}, name)
 
-    def _rule(self, name: str | None = None) -> Rule:
-        if not self._has_hash():
-            return _crontab_rule(*(getattr(self, field) for field in _FIELDS))
-        if name is None:
+    def _rule(self) -> Rule:
+        if self._has_hash():
             raise InvalidTriggerError(
                 "Cron",
                 self.expression,
                 "has an H, for which only a schedule's name gives a number. Call spread(name).",
             )
-        return _crontab_rule(*self._numbers(name).values())
+        return _crontab_rule(*(getattr(self, field) for field in _FIELDS))
 
 
 @lru_cache(maxsize=4096)
@@ -160,20 +162,39 @@ def _split(expression: str) -> tuple[object, object, object, object, object]:
 
 def _text(field: str, value: object) -> str:
     """Return a field as text; Celery also takes a number or a collection of numbers."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if isinstance(value, list | tuple | set | frozenset | range) and all(
         type(number) is int for number in value
     ):
-        return ",".join(str(number) for number in sorted(value)) or _refuse(field, value)
-    text = "".join(value.split()).lower() if isinstance(value, str) else ""
-    text = ",".join(item.upper() if has_hash(item) else item for item in text.split(","))
-    if len(text) > _FIELDS[field]:
-        raise InvalidTriggerError(
-            "Cron", value, f"{field} is longer than {_FIELDS[field]} characters."
-        )
-    return text or _refuse(field, value)
-
-
-def _refuse(field: str, value: object) -> NoReturn:
+        return ",".join(str(number) for number in sorted(value))
     raise InvalidTriggerError("Cron", value, f"{field} must be a text, a number or numbers.")
+
+
+@lru_cache(maxsize=4096)
+def _checked_fields(*texts: str) -> tuple[str, ...]:
+    """Return the five fields in plain form. Raise InvalidTriggerError for what cannot be."""
+    fields = {field: _plain(field, text) for field, text in zip(_FIELDS, texts, strict=True)}
+    try:
+        _crontab_rule(*_numbers_of(fields, "").values())
+    except InvalidRuleError as error:
+        raise InvalidTriggerError("Cron", " ".join(fields.values()), str(error)) from None
+    return tuple(fields.values())
+
+
+def _plain(field: str, text: str) -> str:
+    plain = "".join(text.split()).lower()
+    if not plain:
+        raise InvalidTriggerError("Cron", text, f"{field} must be a text, a number or numbers.")
+    plain = ",".join(item.upper() if has_hash(item) else item for item in plain.split(","))
+    if len(plain) > _FIELDS[field]:
+        raise InvalidTriggerError(
+            "Cron", text, f"{field} is longer than {_FIELDS[field]} characters."
+        )
+    return plain
+
+
+def _numbers_of(fields: Mapping[str, str], name: str) -> dict[str, str]:
+    return {field: without_hash(field, text.lower(), name) for field, text in fields.items()}
