@@ -27,6 +27,7 @@ DEFAULTS = {
     "retry": {},
     "schedule": {},
     "sensitive_keys": (),
+    "sync_after_migrate": False,
     "track_runs": "asked",
 }
 
