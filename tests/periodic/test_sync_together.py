@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.live
 
-ROUNDS = 3
+ROUNDS = 10
 TOGETHER = 4
 ONE_CREATES = ["45 created, 0 unchanged.", *["45 unchanged."] * (TOGETHER - 1)]
 #: What others left: the same crontab three times, one of them in use by a hand-made task.
@@ -42,6 +42,55 @@ tasks = {
 }
 models = (CrontabSchedule, IntervalSchedule, PeriodicTask, Schedule, SolarSchedule)
 print(json.dumps([tasks, [model.objects.count() for model in models]]))
+"""
+#: Leaves the tables empty, in the order in which rows point to each other.
+EMPTY = """
+from django_celery_beat.models import (
+    CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks, SolarSchedule
+)
+from recurring_jobs.models import Schedule
+for model in (
+    Schedule, PeriodicTask, PeriodicTasks, CrontabSchedule, IntervalSchedule, SolarSchedule
+):
+    model.objects.all()._raw_delete("default")
+"""
+#: Runs the service in children, each killed before its first, second, … statement, until one
+#: comes through; prints what each left, and what the next quiet run had to do.
+KILLED = """
+import json, os, signal
+from django.db import connection, connections
+from recurring_jobs.models import Schedule
+from recurring_jobs.periodic.sync import sync_schedules
+
+EMPTY = {empty!r}
+
+def child(fatal):
+    statements = 0
+    def count(execute, *arguments):
+        nonlocal statements
+        statements += 1
+        if statements == fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return execute(*arguments)
+    with connection.execute_wrapper(count):
+        sync_schedules()
+    os._exit(0)
+
+sync_schedules(dry_run=True)  # the task modules are loaded once, for all children
+left, fatal, is_killed = [], 0, True
+while is_killed:
+    fatal += 1
+    exec(EMPTY)
+    exec({before!r})
+    connections.close_all()
+    pid = os.fork()
+    if not pid:
+        child(fatal)
+    is_killed = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+    rows = Schedule.objects.count()
+    repaired = sync_schedules().counts()["create"]
+    left.append([rows, repaired, sync_schedules().is_settled])
+print(json.dumps(left))
 """
 #: Waits at a barrier of files, so that all start within a millisecond.
 AT_ONCE = """
@@ -84,7 +133,7 @@ class Host:
         process = self.start(*arguments)
         out, err = process.communicate(timeout=100)
         assert process.returncode == 0, err
-        assert not err, err
+        assert not faults(err), err
         return out
 
     def run(self, code: str) -> str:
@@ -99,9 +148,14 @@ class Host:
             code = AT_ONCE.format(barrier=barrier, together=TOGETHER)
             processes = [self.start(*self.shell(code)) for _ in range(TOGETHER)]
             said = [process.communicate(timeout=100) for process in processes]
-        assert [err for _, err in said] == [""] * TOGETHER
+        assert [faults(err) for _, err in said] == [[]] * TOGETHER
         assert [process.returncode for process in processes] == [0] * TOGETHER
         return sorted(out.splitlines()[-1] for out, _ in said)
+
+
+def faults(err: str) -> list[str]:
+    """Return the lines of stderr, but for those that tell of the duplicates."""
+    return [line for line in err.splitlines() if "The oldest is used" not in line]
 
 
 def migrated(database_url: str, folder: Path, before: str = "") -> Host:
@@ -117,15 +171,31 @@ def check_together(
     quiet = migrated(fresh_database(server_url), folder, before)
     quiet.manage("setup_periodic_tasks")
     expected = json.loads(quiet.run(ROWS))
+    host = migrated(fresh_database(server_url), folder)
 
     for _ in range(ROUNDS):
-        host = migrated(fresh_database(server_url), folder, before)
+        host.run(EMPTY + before)
 
         said = host.set_up_together()
 
         assert said == ONE_CREATES
         assert json.loads(host.run(ROWS)) == expected
         host.manage("setup_periodic_tasks", "--check")
+
+
+def check_killed(host: Host, before: str) -> None:
+    expected_rows = int(ONE_CREATES[0].split()[0])
+
+    left = json.loads(host.run(KILLED.format(empty=EMPTY, before=before)))
+
+    *killed, whole = left
+    assert len(killed) > 10
+    assert whole == [expected_rows, 0, True]
+    for rows, repaired, is_settled in killed:
+        assert rows + repaired == expected_rows
+        assert rows in {0, expected_rows}
+        assert is_settled
+    host.manage("setup_periodic_tasks", "--check")
 
 
 BEFORE = pytest.mark.parametrize(
@@ -165,3 +235,32 @@ def test_four_deploys_at_once_on_sqlite(tmp_path):
 
     assert said == ONE_CREATES
     host.manage("setup_periodic_tasks", "--check")
+
+
+@BEFORE
+@pytest.mark.postgres
+@pytest.mark.timeout(300)
+def test_killed_at_every_statement_on_postgresql(fresh_database, postgres_url, tmp_path, before):
+    """
+    A run killed at any statement leaves all or nothing, and the next one does the rest.
+    """
+    check_killed(migrated(fresh_database(postgres_url), tmp_path), before)
+
+
+@BEFORE
+@pytest.mark.mariadb
+@pytest.mark.timeout(300)
+def test_killed_at_every_statement_on_mariadb(fresh_database, mariadb_url, tmp_path, before):
+    """
+    A run killed at any statement leaves all or nothing, and the next one does the rest.
+    """
+    check_killed(migrated(fresh_database(mariadb_url), tmp_path), before)
+
+
+@BEFORE
+@pytest.mark.timeout(300)
+def test_killed_at_every_statement_on_sqlite(tmp_path, before):
+    """
+    A run killed at any statement leaves all or nothing, and the next one does the rest.
+    """
+    check_killed(migrated(f"sqlite:///{tmp_path / 'host.sqlite3'}", tmp_path), before)
