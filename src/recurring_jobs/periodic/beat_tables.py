@@ -186,7 +186,9 @@ def _cron(task: PeriodicTask) -> Cron:
 
 
 def _from_text(text: str | None, default: Any) -> Any:
+    if not text or text == str(default):
+        return default
     try:
-        return json.loads(text) if text else default
+        return json.loads(text)
     except ValueError:
         return text

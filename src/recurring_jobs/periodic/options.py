@@ -145,6 +145,8 @@ def one_of(*choices: str) -> Reader:
 
 def as_json(value: Any) -> Any:
     """Return an option's plain form as a JSON value, the same for equal ones."""
+    if value is None or isinstance(value, str | int):
+        return value
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     if isinstance(value, timedelta):

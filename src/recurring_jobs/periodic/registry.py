@@ -28,7 +28,7 @@ from recurring_jobs.periodic.declarations import Declaration, declare
 from recurring_jobs.periodic.drafts import WRITABLE, Draft, beat_drafts, settings_drafts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from datetime import datetime, timedelta
 
     from celery import Celery
@@ -129,9 +129,10 @@ def collect_declarations(
         else:
             drafts[name] = replace(draft, name=name, target=task)
     declarations = []
+    zone, queues = _timezone(app), _known_queues(app)
     for draft in _overridden(drafts, problems):
         try:
-            declarations.append(_checked(draft, app))
+            declarations.append(_checked(draft, app, zone, queues))
         except RecurringJobsError as error:
             problems.append(error)
     return sorted(declarations, key=lambda each: each.name), problems
@@ -228,7 +229,9 @@ def _override(draft: Draft, values: Mapping[str, Any]) -> Draft:
     return replace(draft, trigger=trigger, options={**draft.options, **options})
 
 
-def _checked(draft: Draft, app: Celery) -> Declaration:
+def _checked(
+    draft: Draft, app: Celery, project_zone: str, queues: Collection[str] | None
+) -> Declaration:
     from recurring_jobs.periodic.celery_schedules import as_trigger
     from recurring_jobs.periodic.triggers import check_timezone
 
@@ -240,15 +243,20 @@ def _checked(draft: Draft, app: Celery) -> Declaration:
     zone = None if given is None else str(given)
     try:
         trigger = as_trigger(draft.trigger, app=app, timezone=check_timezone(zone))
-        trigger = trigger.in_timezone(zone or _timezone(app))
+        trigger = trigger.in_timezone(zone or project_zone)
     except RecurringJobsError as error:
         raise InvalidDeclarationError(name, source, str(error)) from None
     declaration = declare(name, draft.target, trigger, source=source, options=options)
     queue = declaration.queue
-    if queue and not app.conf.task_create_missing_queues and queue not in app.amqp.queues:
-        near = did_you_mean(queue, app.amqp.queues)
+    if queue and queues is not None and queue not in queues:
+        near = did_you_mean(queue, queues)
         raise InvalidDeclarationError(name, source, f"the queue {queue!r} is not known.{near}")
     return declaration
+
+
+def _known_queues(app: Celery) -> Collection[str] | None:
+    """Return the queues that a message can go to; None where any name will do."""
+    return None if app.conf.task_create_missing_queues else set(app.amqp.queues)
 
 
 def _timezone(app: Celery) -> str:
