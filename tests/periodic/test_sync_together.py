@@ -206,7 +206,7 @@ BEFORE = pytest.mark.parametrize(
 
 @BEFORE
 @pytest.mark.postgres
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_four_deploys_at_once_on_postgresql(fresh_database, postgres_url, tmp_path, before):
     """
     Four processes at once leave the rows of one quiet run, without an error in any of them.
@@ -216,7 +216,7 @@ def test_four_deploys_at_once_on_postgresql(fresh_database, postgres_url, tmp_pa
 
 @BEFORE
 @pytest.mark.mariadb
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_four_deploys_at_once_on_mariadb(fresh_database, mariadb_url, tmp_path, before):
     """
     Four processes at once leave the rows of one quiet run, without an error in any of them.
