@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from tests.live.faults import kill_pids, scene
+from tests.live.processes import wait_until
 
 pytestmark = [pytest.mark.live, pytest.mark.postgres, pytest.mark.timeout(300)]
 
@@ -64,3 +65,107 @@ def test_a_killed_worker_loses_no_run(tmp_path, fresh_database, postgres_url, br
     assert stage.count("start") == dict.fromkeys(IDS, 2)
     assert stage.count("end") == dict.fromkeys(IDS, 1)
     assert stage.letters() == {}
+
+
+@pytest.mark.parametrize("broker", BROKERS)
+def test_a_worker_that_is_asked_to_end_finishes_its_runs(
+    tmp_path, fresh_database, postgres_url, broker
+):
+    """
+    SIGTERM, as a deployment sends it, loses nothing and runs nothing again.
+    """
+    with scene(tmp_path, broker=broker, database_url=fresh_database(postgres_url)) as stage:
+        first = stage.worker("first", "-c", "4")
+        send_four(stage)
+
+        first.popen.send_signal(signal.SIGTERM)
+        stage.wait_until_said("Warm shutdown", 1)
+        stage.gate.touch()
+
+        runs = stage.wait_for_end(IDS)
+
+    assert runs == dict.fromkeys(IDS, ("succeeded", 0))
+    assert stage.count("start") == dict.fromkeys(IDS, 1)
+    assert stage.letters() == {}
+
+
+@pytest.mark.parametrize("broker", BROKERS)
+def test_a_worker_that_is_told_to_end_at_once_loses_no_run(
+    tmp_path, fresh_database, postgres_url, broker
+):
+    """
+    After SIGQUIT each run starts once more, with another worker.
+    """
+    with scene(tmp_path, broker=broker, database_url=fresh_database(postgres_url)) as stage:
+        first = stage.worker("first", "-c", "4")
+        send_four(stage)
+
+        first.popen.send_signal(signal.SIGQUIT)
+        wait_until(lambda: not first.is_alive, seconds=60, what="the worker to end")
+        stage.worker("second", "-c", "4")
+        stage.wait_for_starts(8)
+        stage.gate.touch()
+
+        runs = stage.wait_for_end(IDS)
+
+    assert {run_id: state for run_id, (state, _) in runs.items()} == dict.fromkeys(IDS, "succeeded")
+    assert stage.count("start") == dict.fromkeys(IDS, 2)
+    assert stage.count("end") == dict.fromkeys(IDS, 1)
+    assert stage.letters() == {}
+
+
+@pytest.mark.parametrize("broker", BROKERS)
+def test_a_worker_that_wakes_late_is_not_believed(tmp_path, fresh_database, postgres_url, broker):
+    """
+    A worker stopped for longer than its lease finds its runs taken, and says nothing of them.
+
+    RabbitMQ may have handed it some of the messages that were sent again; it starts those
+    as any worker would.
+    """
+    with scene(tmp_path, broker=broker, database_url=fresh_database(postgres_url)) as stage:
+        first = stage.worker("first", "-c", "8")
+        send_four(stage)
+
+        first.send(signal.SIGSTOP)
+        stage.worker("second", "-c", "4")
+        stage.wait_until_said("recurring_jobs.run.lost", 4)
+        first.send(signal.SIGCONT)
+        stage.wait_for_starts(8)
+        stage.gate.touch()
+
+        runs = stage.wait_for_end(IDS)
+        stage.wait_until_said("recurring_jobs.run.overtaken", 4)
+        assert stage.runs() == runs
+
+    assert runs == dict.fromkeys(IDS, ("succeeded", 1))
+    assert stage.count("start") == dict.fromkeys(IDS, 2)
+    assert stage.letters() == {}
+
+
+@pytest.mark.parametrize("broker", BROKERS)
+def test_a_poison_message_ends_and_the_healthy_go_on(
+    tmp_path, fresh_database, postgres_url, broker
+):
+    """
+    A task that kills its process does so three times; the twenty beside it succeed.
+    """
+    healthy = {f"healthy-{number}" for number in range(20)}
+    with scene(tmp_path, broker=broker, database_url=fresh_database(postgres_url)) as stage:
+        stage.send(
+            [
+                {"task": "host.kills", "args": [str(stage.diary)], "task_id": "poison"},
+                *(
+                    {"task": "host.add_tracked", "args": [1, 2], "task_id": run_id}
+                    for run_id in sorted(healthy)
+                ),
+            ]
+        )
+        stage.worker("only", "-c", "2")
+
+        runs = stage.wait_for_end({"poison", *healthy})
+        letters = stage.letters()
+
+    assert runs == {**dict.fromkeys(healthy, ("succeeded", 0)), "poison": ("lost", 3)}
+    assert stage.count("start") == {"poison": 3}
+    assert list(letters) == ["poison"]
+    assert "The worker was lost 3 times" in letters["poison"]

@@ -132,7 +132,7 @@ def test_status_of_a_run(run):
         "running",
         2,
     )
-    assert "state        running\n" in run("status", "one")
+    assert "state         running\n" in run("status", "one")
 
 
 @pytest.mark.django_db

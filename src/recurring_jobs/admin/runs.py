@@ -40,10 +40,33 @@ class RunAdmin(RecordAdmin):
     search_fields = ("id__exact", "root_id__exact", "task__startswith")
     search_help_text = gettext_lazy("A task id, or the beginning of a task's name.")
     fieldsets = (
-        (None, {"fields": ("task", "state_badge", "attempt", "progress", "exception_text")}),
+        (
+            None,
+            {
+                "fields": (
+                    "task",
+                    "state_badge",
+                    "attempt",
+                    "crashes",
+                    "progress",
+                    "exception_text",
+                )
+            },
+        ),
         (
             gettext_lazy("Times"),
-            {"fields": ("created", "started", "finished", "took", "heartbeat", "worker", "queue")},
+            {
+                "fields": (
+                    "created",
+                    "started",
+                    "finished",
+                    "took",
+                    "heartbeat",
+                    "worker",
+                    "pid",
+                    "queue",
+                )
+            },
         ),
         (gettext_lazy("Arguments"), {"fields": ("shown_args", "shown_kwargs")}),
         (

@@ -29,6 +29,8 @@ class RunStatus:
     queued_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    heartbeat_at: datetime | None
+    crashes: int
     progress: dict[str, Any] | None
     exception: str | None
     has_result: bool = False
@@ -36,13 +38,14 @@ class RunStatus:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what JSON can carry; ``result`` is a key only where there is one."""
-        times = ("queued_at", "started_at", "finished_at")
+        times = ("queued_at", "started_at", "finished_at", "heartbeat_at")
         told: dict[str, Any] = {
             "id": self.id,
             "task": self.task,
             "state": self.state,
             "attempt": self.attempt,
             **{name: at and at.isoformat() for name in times for at in [getattr(self, name)]},
+            "crashes": self.crashes,
             "progress": self.progress,
             "exception": self.exception,
         }
@@ -64,6 +67,8 @@ def run_status(run_id: str) -> RunStatus | None:
         queued_at=run.created_at,
         started_at=run.started_at,
         finished_at=run.finished_at,
+        heartbeat_at=run.heartbeat_at,
+        crashes=run.crashes,
         progress=_progress(run),
         exception=exception_class(run.exception),
     )

@@ -64,8 +64,9 @@ class KnownRequest(Request):
             return super().on_failure(exc_info, *args, **kwargs)
 
     def _announce_cancelled(self, *args: Any, **kwargs: Any) -> None:
-        # The worker stops the task, and its message goes to another.
-        if is_kept(self.task, self._context):
+        # The worker stops the task. Acknowledged late, its message comes back and may start;
+        # else the run is silent from now on, and found by that.
+        if not self.acknowledged and is_kept(self.task, self._context):
             try:
                 rows.reopen_run(execution_of(self.task, self._context))
             except DatabaseError as error:
