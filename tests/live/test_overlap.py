@@ -1,0 +1,76 @@
+"""Fires that meet a run which is still at work, on real workers that are killed."""
+
+from __future__ import annotations
+
+import json
+from uuid import uuid4
+
+import pytest
+
+from tests.live.processes import Host, wait_until
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
+
+DECLARE = """
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from recurring_jobs.models import Schedule
+from recurring_jobs.periodic import upcoming
+from recurring_jobs.periodic.clock import database_now
+two, _ = IntervalSchedule.objects.get_or_create(every=2, period="seconds")
+PeriodicTask.objects.create(name="work", task="live.works", interval=two, kwargs='{kwargs}',
+                            queue="{queue}")
+upcoming.apply_changes(now=database_now("default"), using="default", limit=9)
+Schedule.objects.update(overlap="{overlap}")
+"""
+SHOW = """
+import json
+from recurring_jobs.models import Fire, Run
+print(json.dumps({
+    "fires": list(Fire.objects.order_by("nominal_at").values_list("state", flat=True)),
+    "runs": [[r.state, r.started_at.timestamp() if r.started_at else None,
+              r.finished_at.timestamp() if r.finished_at else None, r.exception]
+             for r in Run.objects.order_by("started_at")],
+}))
+"""
+
+
+def show(host: Host) -> dict:
+    return json.loads(host.python(SHOW).splitlines()[-1])
+
+
+def ended(host: Host) -> list[list]:
+    return [run for run in show(host)["runs"] if run[2] is not None]
+
+
+@pytest.mark.postgres
+@pytest.mark.redis
+@pytest.mark.parametrize(
+    ("overlap", "kwargs", "state"),
+    [
+        pytest.param("cancel_other", '{"seconds": 60}', "succeeded", id="asked"),
+        pytest.param("terminate_other", '{"seconds": -60}', "failed", id="killed"),
+    ],
+)
+def test_running_one_gives_way_to_the_next(
+    tmp_path, fresh_database, postgres_url, redis_url, overlap, kwargs, state
+):
+    """
+    A run that would go on for a minute ends as soon as the next fire is due, which then runs.
+    """
+    host = Host.on(tmp_path, database_url=fresh_database(postgres_url), broker_url=redis_url)
+    host.manage("migrate", "-v", "0")
+    queue = f"overlap-{uuid4().hex}"
+    code = DECLARE.replace("{kwargs}", kwargs).replace("{overlap}", overlap)
+    host.python(code.replace("{queue}", queue))
+    try:
+        host.worker("-Q", queue, "-I", "tests.live.overlap_tasks")
+        host.beat()
+        wait_until(lambda: len(ended(host)) >= 2, seconds=90, what="two runs to give way")
+    finally:
+        host.stop_all()
+
+    told = show(host)
+    runs = [run for run in told["runs"] if run[2] is not None]
+    assert {run[0] for run in runs[:2]} == {state}
+    begun = sorted(run[1] for run in told["runs"] if run[1])
+    assert runs[0][2] <= begun[1] + 0.5
