@@ -60,10 +60,10 @@ class JSONFormatter(logging.Formatter):
     Values under names that look secret are redacted, and line breaks are escaped, so that
     no text can pretend to be a record.
 
-    >>> record = logging.makeLogRecord({"msg": "recurring_jobs.run.started", "task": "shop.pay"})
-    >>> record.created = 0
+    >>> facts = {"levelname": "INFO", "name": "recurring_jobs", "msg": "recurring_jobs.run.started"}
+    >>> record = logging.makeLogRecord({**facts, "created": 0, "task": "shop.pay"})
     >>> JSONFormatter().format(record)  # doctest: +NORMALIZE_WHITESPACE
-    '{"time": "1970-01-01T00:00:00+00:00", "level": "NOTSET", "logger": null,
+    '{"time": "1970-01-01T00:00:00+00:00", "level": "INFO", "logger": "recurring_jobs",
     "event": "recurring_jobs.run.started", "task": "shop.pay"}'
     """
 
