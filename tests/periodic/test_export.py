@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 
@@ -58,6 +58,10 @@ def make_one_of_each() -> None:
         anchored_at=datetime(2026, 1, 1, tzinfo=UTC),
         misfire="all",
         time_limit=60,
+        grace=timedelta(minutes=5),
+        jitter=timedelta(seconds=1.5),
+        overlap="skip",
+        pause_after_failures=3,
     )
     sunset = SolarSchedule(event="sunset", latitude=Decimal("48.85"), longitude=Decimal("2.35"))
     sunset.save()

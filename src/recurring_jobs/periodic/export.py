@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from recurring_jobs.exceptions import InvalidDeclarationError
@@ -42,9 +42,12 @@ def export_declarations(*, now: datetime, using: str, only: Collection[str] | No
     names = sorted(
         name for name in ("At", "Cron", "Every", "RRule", "Solar") if f"{name}(" in calls
     )
+    times = [
+        *(["UTC", "datetime"] if "datetime(" in calls else []),
+        *(["timedelta"] if "timedelta(" in calls else []),
+    ]
     head = [
-        *(["from datetime import UTC, datetime"] if "datetime(" in calls else []),
-        *([""] if "datetime(" in calls else []),
+        *([f"from datetime import {', '.join(times)}", ""] if times else []),
         f"from recurring_jobs import {', '.join([*names, 'periodic_task'])}",
         "",
     ]
@@ -127,4 +130,6 @@ def _python(value: Any) -> str:
         while len(parts) > 3 and not parts[-1]:
             parts.pop()
         return f"datetime({', '.join(map(str, parts))}, tzinfo=UTC)"
+    if isinstance(value, timedelta):
+        return f"timedelta(seconds={value.total_seconds():g})"
     return repr(list(value) if isinstance(value, tuple) else value)
