@@ -30,6 +30,7 @@ from recurring_jobs.exceptions import (
     RedactedError,
     RetryLater,
     RuleNeverOccursError,
+    SeriesEditError,
     SettingError,
     StillRunningError,
     UnknownTaskError,
@@ -65,6 +66,10 @@ WORDS = {
     "an extra": (
         ExtraMissingError("ics", "icalendar"),
         'This needs the library icalendar. Install it: pip install "django-recurring-jobs[ics]"',
+    ),
+    "an edit of a series": (
+        SeriesEditError("row", "is no occurrence."),
+        "Str row: is no occurrence.",
     ),
     "a trigger": (InvalidTriggerError("Cron", "x", "has one field."), "Cron('x'): has one field."),
     "a declaration": (

@@ -107,6 +107,15 @@ class ExtraMissingError(RecurringJobsError, ImportError):
         )
 
 
+class SeriesEditError(RecurringJobsError, ValueError):
+    """A series cannot be edited like this: skip, reschedule, split, change its rule or end it."""
+
+    def __init__(self, row: object, problem: str) -> None:
+        self.problem = problem
+        name = getattr(getattr(row, "_meta", None), "verbose_name", type(row).__name__)
+        super().__init__(f"{str(name).capitalize()} {getattr(row, 'pk', row)}: {problem}")
+
+
 # Declarations and schedules
 
 

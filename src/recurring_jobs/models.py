@@ -20,6 +20,14 @@ from recurring_jobs.recurrence.querysets import (
     RecurringTemplateManager,
     RecurringTemplateQuerySet,
 )
+from recurring_jobs.recurrence.series import (
+    change_rule,
+    end,
+    reschedule,
+    skip,
+    split,
+    unskip,
+)
 from recurring_jobs.runs.models import DeadLetter, Run, TaskLock
 
 __all__ = [
@@ -43,4 +51,10 @@ __all__ = [
     "Schedule",
     "ScheduleChange",
     "TaskLock",
+    "change_rule",
+    "end",
+    "reschedule",
+    "skip",
+    "split",
+    "unskip",
 ]

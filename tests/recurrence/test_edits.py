@@ -110,6 +110,18 @@ def test_new_rule_does_not_bring_back_what_was_deleted(template, now, days):
     assert days(template) == ["20260303", "20260307", "20260309", "20260311"]
 
 
+def test_deleted_row_stays_away_through_two_edits(template, now, days):
+    """A deleted day does not come back when the rule leaves it out, and later names it again."""
+    template.occurrences.filter(recurrence_id="20260305T090000").delete()
+
+    edit(template, recurrence_rule="FREQ=WEEKLY")
+    generate_occurrences(Todo, now=now)
+    edit(template, recurrence_rule="FREQ=DAILY")
+    generate_occurrences(Todo, now=now)
+
+    assert days(template) == ["20260303", "20260304", "20260306", "20260307"]
+
+
 def test_new_zone_moves_the_rows(template, now):
     """In another zone the same wall time is another instant; the rows are moved, not remade."""
     tokyo = ZoneInfo("Asia/Tokyo")
@@ -133,15 +145,30 @@ def test_new_zone_moves_the_rows(template, now):
     )
 
 
-def test_new_start_replaces_the_rows(template, now):
-    """Another time of day is another nominal time: untouched rows make way for new ones."""
+def test_new_start_moves_the_rows(template, now):
+    """At another time of day untouched rows move along, and stay the rows they were."""
+    keys = dict(template.occurrences.values_list("recurrence_id", "pk"))
     edit(template, due_at=datetime(2026, 3, 1, 17, tzinfo=UTC))
 
     report = generate_occurrences(Todo, now=now)
 
-    ids = template.occurrences.order_by("recurrence_id").values_list("recurrence_id", flat=True)
-    assert report == GenerationReport(templates=1, created=5, removed=5)
-    assert list(ids) == [f"202603{day:02}T170000" for day in range(2, 7)]
+    rows = {row.recurrence_id: row for row in template.occurrences.all()}
+    assert report == GenerationReport(templates=1, created=1, updated=4, removed=1)
+    assert sorted(rows) == [f"202603{day:02}T170000" for day in range(2, 7)]
+    assert rows["20260305T170000"].pk == keys["20260305T090000"]
+    assert rows["20260305T170000"].due_at == datetime(2026, 3, 5, 17, tzinfo=UTC)
+
+
+def test_new_start_takes_a_touched_row_for_its_day(template, now):
+    """A row that a person changed keeps its values, and no second one is made for its day."""
+    row = template.occurrences.get(recurrence_id="20260305T090000")
+    Todo.objects.filter(pk=row.pk).update(done=True)
+    edit(template, due_at=datetime(2026, 3, 1, 17, tzinfo=UTC))
+
+    generate_occurrences(Todo, now=now)
+
+    there = template.occurrences.filter(due_at__date="2026-03-05")
+    assert [(each.pk, each.due_at, each.done) for each in there] == [(row.pk, row.due_at, True)]
 
 
 def test_rule_taken_away_ends_the_series(template, now, days):

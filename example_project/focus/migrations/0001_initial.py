@@ -85,6 +85,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "recurrence_skips",
+                    recurring_jobs.recurrence.fields.SkipsField(
+                        blank=True, editable=False, null=True, verbose_name="skipped"
+                    ),
+                ),
+                (
                     "recurrence_set_aside",
                     recurring_jobs.recurrence.fields.SetAsideField(
                         blank=True, default="", editable=False, verbose_name="set aside because"

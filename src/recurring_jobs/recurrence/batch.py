@@ -260,10 +260,12 @@ def _write_notes(layout: Layout, plans: Sequence[TemplatePlan], using: str) -> N
             moved.append(template)
         else:
             template.recurrence_made_from = plan.made_from
+            template.recurrence_skips = plan.rows.skips
             edited.append(template)
     names = ["recurrence_due_at", "recurrence_set_aside", "recurrence_cursor"]
     _update_each(layout.template, moved, names, using)
-    _update_each(layout.template, edited, [*names, "recurrence_made_from"], using)
+    names += ["recurrence_made_from", "recurrence_skips"]
+    _update_each(layout.template, edited, names, using)
 
 
 def _update_each(

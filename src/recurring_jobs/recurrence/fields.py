@@ -97,6 +97,13 @@ class SnapshotField(models.JSONField):
         return _as_stored(self, model_instance, add=add)
 
 
+class SkipsField(models.JSONField):
+    """The nominal times that a person took out of the series; written by series edits alone."""
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:  # noqa: FBT001  Django's signature
+        return _as_stored(self, model_instance, add=add)
+
+
 class SetAsideField(TextColumn):
     """Why the generator left a template alone; empty again as soon as the row is saved."""
 

@@ -14,6 +14,7 @@ from recurring_jobs.recurrence.fields import (
     DueAtField,
     RecurrenceRuleField,
     SetAsideField,
+    SkipsField,
     SnapshotField,
 )
 from recurring_jobs.recurrence.layout import layout_of
@@ -40,6 +41,7 @@ BOOKKEEPING = (
     "recurrence_due_at",
     "recurrence_cursor",
     "recurrence_made_from",
+    "recurrence_skips",
     "recurrence_set_aside",
 )
 
@@ -151,6 +153,7 @@ class RecurringTemplateMixin(RecurrenceRuleMixin):
         _("made up to"), max_length=16, null=True, blank=True, editable=False
     )
     recurrence_made_from = SnapshotField(_("made from"), null=True, blank=True, editable=False)
+    recurrence_skips = SkipsField(_("skipped"), null=True, blank=True, editable=False)
     recurrence_set_aside = SetAsideField(
         _("set aside because"), blank=True, default="", editable=False
     )

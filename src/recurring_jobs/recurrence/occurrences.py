@@ -102,7 +102,7 @@ def generate_occurrences(
     wanted = _Wanted(layout, moment, alias, batch_size, limit, until)
     report = GenerationReport()
     for done in _rehearse(wanted) if dry_run else _perform(wanted):
-        report += _count(done)
+        report += report_on(done)
         if on_batch is not None:
             on_batch(report)
     return report
@@ -171,7 +171,7 @@ def _perform(wanted: _Wanted) -> Iterator[Sequence[TemplatePlan]]:
     left = wanted.limit if remaining.values_list(order).first() else 0
     while left is None or left > 0:
         with transaction.atomic(using=using):
-            _take_write_lock(layout.template, using)
+            take_write_lock(layout.template, using)
             locked = remaining.select_for_update(
                 # Who is passed over stays due; but with *until* nobody would come back.
                 skip_locked=wanted.until is None and features.has_select_for_update_skip_locked,
@@ -181,7 +181,7 @@ def _perform(wanted: _Wanted) -> Iterator[Sequence[TemplatePlan]]:
             if not templates:
                 return
             done = write_batch(layout, wanted.plan(templates), using=using)
-            transaction.on_commit(partial(_tell, layout, done, using), using=using)
+            transaction.on_commit(partial(tell, layout, done, using), using=using)
         left = None if left is None else left - len(done)
         if wanted.until is not None:
             remaining = remaining.filter(pk__gt=done[-1].template.pk)
@@ -199,7 +199,12 @@ def _rehearse(wanted: _Wanted) -> Iterator[Sequence[TemplatePlan]]:
         yield done
 
 
-def _take_write_lock(model: type[models.Model], using: str) -> None:
+def take_write_lock(model: type[models.Model], using: str) -> None:
+    """
+    Let no other generator read the templates of *model* before this transaction is over.
+
+    Only needed where rows cannot be locked one by one.
+    """
     # Where rows cannot be locked (SQLite), a write that changes nothing locks the database
     # before the first read, so that no other generator reads the same templates.
     if not connections[using].features.has_select_for_update:
@@ -208,7 +213,10 @@ def _take_write_lock(model: type[models.Model], using: str) -> None:
         )
 
 
-def _tell(layout: Layout, plans: Sequence[TemplatePlan], using: str) -> None:
+def tell(layout: Layout, plans: Sequence[TemplatePlan], using: str) -> None:
+    """
+    Send the signals about *plans*, which were written and committed, and log what failed.
+    """
     for plan in plans:
         facts: dict[str, Any] = {"template": plan.template, "using": using}
         if plan.reason:
@@ -225,7 +233,10 @@ def _tell(layout: Layout, plans: Sequence[TemplatePlan], using: str) -> None:
             occurrences_created.send_robust(layout.occurrence, count=len(plan.rows.insert), **facts)
 
 
-def _count(plans: Sequence[TemplatePlan]) -> GenerationReport:
+def report_on(plans: Sequence[TemplatePlan]) -> GenerationReport:
+    """
+    Return what *plans*, which were written, amount to.
+    """
     made = [plan.rows for plan in plans if not plan.reason]
     return GenerationReport(
         templates=len(plans),

@@ -100,8 +100,10 @@ def _continued(template: RecurringTemplateMixin, window: Window, make: Maker) ->
     # Only forward: what lies before the cursor was made once, and if it has no row now,
     # a person deleted it.
     cursor = template.recurrence_cursor or ""
+    skips = template.recurrence_skips or {}
     fresh = [occurrence for occurrence in window.needed if occurrence.nominal > cursor]
     return RowChanges(
-        insert=[make(occurrence) for occurrence in fresh],
+        insert=[make(each) for each in fresh if each.nominal not in skips],
         cursor=fresh[-1].nominal if fresh else cursor,
+        skips=template.recurrence_skips,
     )

@@ -183,7 +183,7 @@ def _compared_fields(model: type[models.Model]) -> tuple[models.Field[Any, Any],
             field.primary_key
             or field.generated
             or field.name.startswith("recurrence_")
-            or _differs_in_each_row(field)
+            or differs_in_each_row(field)
         )
     )
 
@@ -192,7 +192,10 @@ def _is_exactly(row: object, model: type[models.Model]) -> bool:
     return type(row) is model
 
 
-def _differs_in_each_row(field: models.Field[Any, Any]) -> bool:
+def differs_in_each_row(field: models.Field[Any, Any]) -> bool:
+    """
+    Return whether *field* fills itself with another value in each new row.
+    """
     if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False):
         return True
     if isinstance(field, models.DateField | models.TimeField | models.UUIDField):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Final
+
+from recurring_jobs.rules import Frequency
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import timedelta
     from zoneinfo import ZoneInfo
 
     from recurring_jobs.rules import Occurrence, Rule
+
+#: How far a name may be from its instant: a start in the second pass of a fold.
+NEAR: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,31 @@ class Series:
             moments.append(self.instant(needed[len(needed) - ahead].at))
         return min(moments)
 
+    def moment_of(self, nominal: str) -> datetime:
+        """
+        Return the moment that *nominal*, the name of an occurrence, stands for, in UTC.
+        """
+        named = datetime.fromisoformat(nominal.removesuffix("Z"))
+        return named.replace(tzinfo=UTC if nominal.endswith("Z") else self.zone).astimezone(UTC)
+
+    def named(self, nominal: str) -> Occurrence | None:
+        """
+        Return the occurrence called *nominal*, or None where the rule has none.
+        """
+        moment = self.moment_of(nominal)
+        for occurrence in self.between(moment - NEAR, moment + NEAR):
+            if occurrence.nominal == nominal:
+                return occurrence
+        return None
+
+    def distance_to(self, other: Series) -> timedelta:
+        """
+        Return how far the start of *other* is from this one's, in the terms of names.
+        """
+        if self.rule.frequency >= Frequency.HOURLY:  # named by instants
+            return self.instant(other.start) - self.instant(self.start)
+        return _wall(other.start) - _wall(self.start)
+
     def instant(self, at: datetime | date) -> datetime:
         """
         Return the moment *at* begins, in UTC.
@@ -124,10 +153,25 @@ def shift_of(
     return lambda at: _day(at, zone) + days
 
 
+def moved_name(nominal: str, distance: timedelta) -> str:
+    """
+    Return the name that lies *distance* from *nominal*: of a day, a wall time or an instant.
+    """
+    moved = datetime.fromisoformat(nominal.removesuffix("Z")) + distance
+    text = moved.isoformat(timespec="seconds").replace("-", "").replace(":", "")
+    return (text + nominal[15:])[: len(nominal)]
+
+
 def _instant(at: datetime | date, zone: ZoneInfo) -> datetime:
     if not isinstance(at, datetime):
         at = datetime.combine(at, time.min, zone)
     return at.astimezone(UTC)
+
+
+def _wall(start: datetime | date) -> datetime:
+    if isinstance(start, datetime):
+        return start.replace(tzinfo=None)
+    return datetime.combine(start, time.min)
 
 
 def _day(at: datetime | date, zone: ZoneInfo) -> date:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Final
 
 from recurring_jobs.exceptions import InvalidRuleError
 from recurring_jobs.rules.expansion import Expansion, nominal_name
+from recurring_jobs.rules.frequency import Frequency
 from recurring_jobs.rules.moments import Moment
 from recurring_jobs.rules.parsing import LONGEST_TEXT
-from recurring_jobs.rules.zones import EARLIEST, FOREVER, from_utc, wall_of
+from recurring_jobs.rules.zones import EARLIEST, FOREVER, from_utc, localise, wall_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +66,44 @@ def continued_from(rule: Rule, start: date, moment: date) -> tuple[Rule, Any]:
             return tail, begin
     problem = f"cannot be continued from {moment} by a rule of its own."
     raise InvalidRuleError("Rule", str(rule), problem)
+
+
+def moved(rule: Rule, start: date, to: date) -> Rule:
+    """
+    Return *rule* with UNTIL, RDATE and EXDATE as far from *to* as they were from *start*.
+
+    The rest of a rule moves along with its start by itself. Distance is what clocks show,
+    or for HOURLY and finer what passes.
+    """
+    old, new = Expansion(rule, start), Expansion(rule, to)
+    if rule.frequency >= Frequency.HOURLY or old.zone is None or new.zone is None:
+        distance = new.instant("start", to) - old.instant("start", start)
+    else:
+        distance = _wall(to) - _wall(start)
+
+    def along(moment: Moment) -> Moment:
+        if moment.is_date:  # of a day, as the time of day of the start may pass midnight
+            wall = datetime.combine(moment.wall, _wall(start).time()) + distance
+            return moment._replace(wall=datetime.combine(wall, time.min))
+        if moment.zone != "Z" or old.zone is None or new.zone is None:
+            return moment._replace(wall=moment.wall + distance)
+        if rule.frequency >= Frequency.HOURLY:
+            return moment._replace(wall=moment.wall + distance)
+        wall = wall_of(from_utc(moment.wall, old.zone)) + distance
+        return moment._replace(wall=localise(wall, new.zone)[0])
+
+    return replace(
+        rule,
+        until=None if rule.until is None else along(rule.until),
+        rdates=tuple(sorted(map(along, rule.rdates))),
+        exdates=tuple(sorted(map(along, rule.exdates))),
+    )
+
+
+def _wall(start: date) -> datetime:
+    if isinstance(start, datetime):
+        return wall_of(start).replace(microsecond=0)
+    return datetime.combine(start, time.min)
 
 
 def _number_before(head: Rule, start: date, cut: datetime) -> int:
@@ -140,7 +179,7 @@ def _timed(rdate: Moment, start: date, begin: Any) -> Moment:
     # A date takes its time of day from the start; with another start it must be said.
     if not rdate.is_date or not isinstance(start, datetime) or begin.time() == start.time():
         return rdate
-    return Moment(datetime.combine(rdate.wall, wall_of(start).replace(microsecond=0).time()))
+    return Moment(datetime.combine(rdate.wall, _wall(start).time()))
 
 
 def _sample(expansion: Expansion, cut: datetime) -> list[tuple[datetime, str]]:

@@ -14,7 +14,7 @@ from recurring_jobs.rules.expansion import Expansion, nominal_name
 from recurring_jobs.rules.feasibility import can_occur
 from recurring_jobs.rules.frequency import FREQUENCIES, Frequency, Skip, Weekday
 from recurring_jobs.rules.parsing import LONGEST_TEXT, read
-from recurring_jobs.rules.parting import continued_from, ending_before
+from recurring_jobs.rules.parting import continued_from, ending_before, moved
 from recurring_jobs.rules.printing import normal_form
 from recurring_jobs.rules.tally import Cursor
 from recurring_jobs.rules.words import describe
@@ -163,6 +163,12 @@ class Rule:
         InvalidRuleError if there is no time from *moment* on.
         """
         return continued_from(self, start, moment)
+
+    def moved(self, start: date, to: date) -> Rule:
+        """
+        Return the rule for a start that moves to *to*: UNTIL, RDATE and EXDATE go along.
+        """
+        return moved(self, start, to)
 
     def describe(self, gettext: Callable[[str], str] | None = None) -> str:
         """

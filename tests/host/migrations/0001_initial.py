@@ -114,6 +114,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "recurrence_skips",
+                    recurring_jobs.recurrence.fields.SkipsField(
+                        blank=True, editable=False, null=True, verbose_name="skipped"
+                    ),
+                ),
+                (
                     "recurrence_set_aside",
                     recurring_jobs.recurrence.fields.SetAsideField(
                         blank=True, default="", editable=False, verbose_name="set aside because"
@@ -197,6 +203,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "recurrence_skips",
+                    recurring_jobs.recurrence.fields.SkipsField(
+                        blank=True, editable=False, null=True, verbose_name="skipped"
+                    ),
+                ),
+                (
                     "recurrence_set_aside",
                     recurring_jobs.recurrence.fields.SetAsideField(
                         blank=True, default="", editable=False, verbose_name="set aside because"
@@ -271,6 +283,12 @@ class Migration(migrations.Migration):
                     "recurrence_made_from",
                     recurring_jobs.recurrence.fields.SnapshotField(
                         blank=True, editable=False, null=True, verbose_name="made from"
+                    ),
+                ),
+                (
+                    "recurrence_skips",
+                    recurring_jobs.recurrence.fields.SkipsField(
+                        blank=True, editable=False, null=True, verbose_name="skipped"
                     ),
                 ),
                 (
@@ -387,6 +405,12 @@ class Migration(migrations.Migration):
                     "recurrence_made_from",
                     recurring_jobs.recurrence.fields.SnapshotField(
                         blank=True, editable=False, null=True, verbose_name="made from"
+                    ),
+                ),
+                (
+                    "recurrence_skips",
+                    recurring_jobs.recurrence.fields.SkipsField(
+                        blank=True, editable=False, null=True, verbose_name="skipped"
                     ),
                 ),
                 (
@@ -617,6 +641,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "recurrence_skips",
+                    recurring_jobs.recurrence.fields.SkipsField(
+                        blank=True, editable=False, null=True, verbose_name="skipped"
+                    ),
+                ),
+                (
                     "recurrence_set_aside",
                     recurring_jobs.recurrence.fields.SetAsideField(
                         blank=True, default="", editable=False, verbose_name="set aside because"
@@ -713,6 +743,12 @@ class Migration(migrations.Migration):
                     "recurrence_made_from",
                     recurring_jobs.recurrence.fields.SnapshotField(
                         blank=True, editable=False, null=True, verbose_name="made from"
+                    ),
+                ),
+                (
+                    "recurrence_skips",
+                    recurring_jobs.recurrence.fields.SkipsField(
+                        blank=True, editable=False, null=True, verbose_name="skipped"
                     ),
                 ),
                 (
