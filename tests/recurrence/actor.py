@@ -34,6 +34,7 @@ from django.db.models import Count  # noqa: E402
 from django.db.models.signals import post_init  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
+from recurring_jobs.models import change_rule, end, reschedule, skip, split  # noqa: E402
 from recurring_jobs.recurrence.insertion import why_built_one_by_one  # noqa: E402
 from recurring_jobs.recurrence.layout import layout_of  # noqa: E402
 from recurring_jobs.recurrence.occurrences import generate_occurrences  # noqa: E402
@@ -259,6 +260,39 @@ def waiting() -> int:
         return int(cursor.fetchone()[0])
 
 
+def hold_pass() -> dict[str, int]:
+    """Generate, in a transaction that stays open until release."""
+    transaction.set_autocommit(False)
+    return generate()
+
+
+def edit_series(kind: str) -> None:
+    """Edit the series of the first template, at its second row or as a whole."""
+    template = Todo.objects.templates().order_by("pk")[0]
+    row = template.occurrences.order_by("recurrence_id")[1]
+    edits: dict[str, Callable[[], Any]] = {
+        "skip": lambda: skip(row, now=NOW),
+        "reschedule": lambda: reschedule(row, NOW + timedelta(days=20)),
+        "split": lambda: split(template, row, now=NOW, title="Split"),
+        "change_rule": lambda: change_rule(template, "FREQ=DAILY;INTERVAL=2", now=NOW),
+        "end": lambda: end(template, row.due_at, now=NOW),
+    }
+    edits[kind]()
+
+
+def hold_series_edit(kind: str) -> None:
+    """Edit as edit_series() does, in a transaction that stays open until release."""
+    transaction.set_autocommit(False)
+    edit_series(kind)
+
+
+def rows_of_series() -> list[list[str]]:
+    """Return what there is of each occurrence: its template's title, its own, its times."""
+    made = Todo.objects.occurrences().order_by("recurrence_id", "due_at")
+    names = ("recurrence_parent__title", "title", "recurrence_id", "due_at")
+    return [[str(value) for value in row] for row in made.values_list(*names)]
+
+
 def sweep(number: str) -> list[dict[str, Any]]:
     """
     Kill a generator before and after its first statement, its second, … until it gets through.
@@ -312,6 +346,10 @@ class _Killer:
 VERBS: dict[str, Callable[..., Any]] = {
     verb.__name__: verb
     for verb in (
+        hold_pass,
+        edit_series,
+        hold_series_edit,
+        rows_of_series,
         both_ways,
         delete,
         edit,

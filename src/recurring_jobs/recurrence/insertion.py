@@ -10,7 +10,13 @@ from django.conf import settings
 from django.db import connections, models
 from django.db.models.signals import post_init, pre_init
 
-from recurring_jobs.recurrence.fields import CursorField, DueAtField, SetAsideField, SnapshotField
+from recurring_jobs.recurrence.fields import (
+    CursorField,
+    DueAtField,
+    SetAsideField,
+    SkipsField,
+    SnapshotField,
+)
 from recurring_jobs.recurrence.models import RecurringTemplateMixin
 from recurring_jobs.recurrence.options import column
 from recurring_jobs.recurrence.row_list import RowList, can_join, constant
@@ -41,6 +47,7 @@ _SAME_IN_EACH_ROW: Final = frozenset(
         CursorField,
         SnapshotField,
         SetAsideField,
+        SkipsField,
     )
 )
 #: Fields whose ``default`` may be called for each row, and its value sent to the database.
