@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from recurring_jobs.admin import RecurringModelAdmin
+from recurring_jobs.admin import OccurrenceModelAdmin, RecurringModelAdmin
 from tests.host.models import Course, Event, Lesson, Subscription, Todo
 
 
@@ -20,5 +20,5 @@ class RecurringAdmin(RecurringModelAdmin):
 
 
 @admin.register(Lesson)
-class LessonAdmin(admin.ModelAdmin):
-    """Lessons, as any other model."""
+class LessonAdmin(OccurrenceModelAdmin):
+    """Lessons: skipped, moved and split as in a calendar."""

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from recurring_jobs.recurrence.occurrences import generate_occurrences
 from tests.admin.rows import (
     PAYLOAD,
     make_fire,
@@ -252,6 +253,48 @@ def test_schedule_is_disabled_and_enabled_with_the_keyboard(open_page, rows):
 
     assert said == "Schedule nightly report was disabled."
     assert messages_of(page) == "Schedule nightly report was enabled."
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_series_is_edited_with_the_keyboard(open_page, pictures, scheme, width):
+    """
+    Each edit of a series is a button that the keyboard reaches, a question, and a message.
+    """
+    template = Todo.objects.create(
+        title="Water the plants",
+        due_at=timezone.now().replace(microsecond=0) + timedelta(hours=1),
+        recurrence_rule="FREQ=DAILY",
+        recurrence_timezone="Europe/Paris",
+    )
+    generate_occurrences(Todo)
+    rows = list(template.occurrences.order_by("recurrence_id"))
+    pages = {
+        "template": (template, ("Change the rule", "End the series")),
+        "occurrence": (rows[2], ("Move", "Change this and following", "Skip")),
+    }
+    said, too_wide = [], []
+    for kind, (row, labels) in pages.items():
+        for label in labels:
+            page = open_page(f"/admin/host/todo/{row.pk}/change/", scheme=scheme, width=width)
+            name = f"series-{kind}-{scheme}-{width}"
+            page.screenshot(path=pictures / f"{name}.png", full_page=True)
+            page.get_by_role("button", name=label, exact=True).press("Enter")
+            page.get_by_role("button", name="Yes").wait_for()
+            name = f"series-{label.replace(' ', '-').lower()}-{scheme}-{width}"
+            page.screenshot(path=pictures / f"{name}.png", full_page=True)
+            if page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1"):
+                too_wide.append(name)
+            if label == "End the series":
+                page.get_by_label("Last day").fill(f"{rows[3].due_at:%Y-%m-%d}")
+            page.get_by_role("button", name="Yes").press("Enter")
+            said.append(messages_of(page))
+            page.close()
+
+    assert too_wide == []
+    assert [sentence.split(" ")[-1] for sentence in said] == [
+        *("0.", "removed.", "moved.", "on.", "skipped."),
+    ]
 
 
 @pytest.mark.parametrize("page_name", ["todo", "new-todo"])

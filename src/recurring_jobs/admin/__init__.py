@@ -11,13 +11,20 @@ from recurring_jobs.admin.dead_letters import DeadLetterAdmin
 from recurring_jobs.admin.fires import FireAdmin
 from recurring_jobs.admin.locks import TaskLockAdmin
 from recurring_jobs.admin.periodic_tasks import PeriodicTaskAdmin
-from recurring_jobs.admin.recurring_models import RecurringModelAdmin, RecurringModelAdminMixin
+from recurring_jobs.admin.recurring_models import (
+    OccurrenceModelAdmin,
+    OccurrenceModelAdminMixin,
+    RecurringModelAdmin,
+    RecurringModelAdminMixin,
+)
 from recurring_jobs.admin.runs import RunAdmin
 from recurring_jobs.admin.schedules import ScheduleAdmin
 
 __all__ = [
     "DeadLetterAdmin",
     "FireAdmin",
+    "OccurrenceModelAdmin",
+    "OccurrenceModelAdminMixin",
     "PeriodicTaskAdmin",
     "RecurringModelAdmin",
     "RecurringModelAdminMixin",

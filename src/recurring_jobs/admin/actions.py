@@ -11,7 +11,7 @@ from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import NoReverseMatch, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -19,7 +19,7 @@ from recurring_jobs.admin.bases import MixinBase
 from recurring_jobs.exceptions import RecurringJobsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from django.db.models import Model, QuerySet
     from django.forms import Form
@@ -46,6 +46,7 @@ class ObjectAction:
     label: ClassVar[Any]
     bulk_label: ClassVar[Any]
     needs_confirmation: ClassVar[bool] = True
+    is_for_many: ClassVar[bool] = True
 
     def applies_to(self, obj: Any) -> bool:
         """Return whether the action makes sense for *obj* as it is now."""
@@ -76,6 +77,10 @@ class ObjectAction:
         """Return what to say after *count* rows were acted on."""
         raise NotImplementedError
 
+    def leads_to(self, obj: Any) -> Any:
+        """Return the row whose page to show after acting on *obj*."""
+        return obj
+
 
 class ObjectActionsMixin(MixinBase):
     """Offer ``object_actions`` on the page of a row and above the list."""
@@ -86,7 +91,7 @@ class ObjectActionsMixin(MixinBase):
     def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
         super().__init__(model, admin_site)
         if self.actions is not None:  # None is how a subclass turns all actions off
-            self.actions = [*self.actions, *map(_bulk, self.object_actions)]
+            self.actions = [*self.actions, *_bulks(self.object_actions)]
 
     def get_urls(self) -> list[URLPattern]:
         own = [
@@ -136,7 +141,7 @@ class ObjectActionsMixin(MixinBase):
             return self._confirmation(request, action, [obj], form)
         if error:
             self.message_user(request, error, messages.ERROR)
-        return HttpResponseRedirect(self._page_of(obj))
+        return HttpResponseRedirect(self._page_of(obj if error else action.leads_to(obj)))
 
     def act_on_many(
         self, request: HttpRequest, action: ObjectAction, queryset: QuerySet[Any]
@@ -224,7 +229,12 @@ class ObjectActionsMixin(MixinBase):
         ]
 
     def _page_of(self, obj: Any) -> str:
-        return self._url_of(obj, "change")
+        name = f"admin:{obj._meta.app_label}_{obj._meta.model_name}_change"
+        try:
+            return reverse(name, args=[quote(obj.pk)], current_app=self.admin_site.name)
+        except NoReverseMatch:  # of a model that has no pages
+            name = self._url_name("changelist")
+            return reverse(f"admin:{name}", current_app=self.admin_site.name)
 
     def _url_of(self, obj: Any, name: str) -> str:
         return reverse(
@@ -244,6 +254,10 @@ def _view(owner: ObjectActionsMixin, action: ObjectAction) -> Callable[..., Http
         return owner.act_on_one(request, action, object_id)
 
     return view
+
+
+def _bulks(actions: Iterable[ObjectAction]) -> Iterator[Callable[..., HttpResponse | None]]:
+    return (_bulk(action) for action in actions if action.is_for_many)
 
 
 def _bulk(action: ObjectAction) -> Callable[..., HttpResponse | None]:

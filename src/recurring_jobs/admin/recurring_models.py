@@ -13,7 +13,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.forms import Media
 from django.forms.widgets import Script
 from django.http import HttpResponse, HttpResponseNotAllowed
-from django.template.loader import render_to_string
+from django.template.loader import render_to_string, select_template
 from django.urls import NoReverseMatch, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -21,7 +21,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recurring_jobs.admin import shown
-from recurring_jobs.admin.bases import MixinBase, ModelAdmin, StyledMixin
+from recurring_jobs.admin.actions import ObjectActionsMixin
+from recurring_jobs.admin.bases import ModelAdmin, StyledMixin
+from recurring_jobs.admin.series_actions import OCCURRENCE_ACTIONS, actions_for
 from recurring_jobs.recurrence.layout import (
     Layout,
     is_one_table_model,
@@ -82,14 +84,53 @@ class RecurrenceFilter(admin.SimpleListFilter):
         return queryset
 
 
-class RecurringModelAdminMixin(StyledMixin, MixinBase):
+class SeriesActionsMixin(ObjectActionsMixin, StyledMixin):
+    """
+    Offer the edits of a series on a page, above the form.
+
+    An admin class of a theme may have a form template of its own; ours stands on it.
+    """
+
+    change_form_template = "admin/recurring_jobs/series_change_form.html"
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        label, name = self.opts.app_label, self.opts.model_name
+        chosen = getattr(super(), "change_form_template", None)
+        usual = [f"admin/{label}/{name}/change_form.html", f"admin/{label}/change_form.html"]
+        found = select_template([*([chosen] if chosen else usual), "admin/change_form.html"])
+        context["recurring_jobs_form"] = found
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+class OccurrenceModelAdminMixin(SeriesActionsMixin):
+    """
+    Skip, move and split on the pages of occurrences that have a table of their own.
+
+    For an admin class of a theme: ``class LessonAdmin(OccurrenceModelAdminMixin, ThemeAdmin)``.
+    """
+
+    object_actions = OCCURRENCE_ACTIONS
+
+
+class OccurrenceModelAdmin(OccurrenceModelAdminMixin, ModelAdmin):
+    """The admin for a model with ``OccurrenceModelMixin``: register it, or subclass it."""
+
+
+class RecurringModelAdminMixin(SeriesActionsMixin):
     """
     Show rules in words, the times to come and the rows made, with a preview while typing.
 
     For an admin class of a theme: ``class TaskAdmin(RecurringModelAdminMixin, ThemeAdmin)``.
     Columns, filter and the section "Recurrence" are added to what the host declares; a
-    rule that cannot be read is refused by the form with a sentence.
+    rule that cannot be read is refused by the form with a sentence. The edits of a series
+    are offered above the form.
     """
+
+    def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
+        self.object_actions = (*self.object_actions, *actions_for(model))
+        super().__init__(model, admin_site)
 
     @property
     def media(self) -> Media:
@@ -141,7 +182,7 @@ class RecurringModelAdminMixin(StyledMixin, MixinBase):
         if getattr(obj, "recurrence_set_aside", ""):
             return shown.badge("bad", _("set aside"), obj.recurrence_set_aside)
         if obj.is_occurrence:
-            page = self._page_of(obj.recurrence_parent_id)
+            page = self._page_of_key(obj.recurrence_parent_id)
             return format_html('<a href="{}">{}</a>', page, _("occurrence"))
         try:
             return obj.describe_recurrence() or shown.NOTHING
@@ -227,7 +268,7 @@ class RecurringModelAdminMixin(StyledMixin, MixinBase):
     def _preview_name(self) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_recurrence_preview"
 
-    def _page_of(self, pk: Any) -> str:
+    def _page_of_key(self, pk: Any) -> str:
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
         return reverse(name, args=[quote(pk)], current_app=self.admin_site.name)
 
