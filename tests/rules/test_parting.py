@@ -104,6 +104,15 @@ def test_parts_go_with_the_times_they_belong_to(text, head, tail):
             id="a time that RDATE added",
         ),
         pytest.param(
+            "RRULE:FREQ=YEARLY;INTERVAL=60\nRDATE:20260401T120000,20270401T120000",
+            START,
+            at("2026-04-01T12:00", BERLIN),
+            "RRULE:FREQ=YEARLY;INTERVAL=60\nRDATE:20260401T120000,20270401T120000\n"
+            "EXDATE:20260327T023000",
+            START,
+            id="RDATE and a rule of long steps",
+        ),
+        pytest.param(
             "RRULE:FREQ=DAILY;COUNT=2\nRDATE:20260401T120000,20260402T120000",
             START,
             at("2026-04-01T12:00", BERLIN),

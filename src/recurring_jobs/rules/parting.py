@@ -22,9 +22,19 @@ if TYPE_CHECKING:
     from recurring_jobs.rules.streams import Item
 
 #: How many times, and how far ahead, a new start must yield as the old one does. Within
-#: thirty years every pattern of leap years comes round.
+#: thirty years every pattern of leap years comes round; within thirty intervals, where
+#: one of them is longer than a year, as well.
 TIMES_COMPARED: Final = 64
 SPAN_COMPARED: Final = timedelta(days=30 * 366)
+_PERIODS_OF_A_YEAR: Final = {
+    Frequency.YEARLY: 1,
+    Frequency.MONTHLY: 12,
+    Frequency.WEEKLY: 52,
+    Frequency.DAILY: 365,
+    Frequency.HOURLY: 8_760,
+    Frequency.MINUTELY: 525_600,
+    Frequency.SECONDLY: 31_536_000,
+}
 #: How many earlier times are tried as a start, where the cut itself does not do.
 STARTS_TRIED: Final = 100
 
@@ -57,12 +67,13 @@ def continued_from(rule: Rule, start: date, moment: date) -> tuple[Rule, Any]:
     """
     expansion = Expansion(rule, start)
     cut = expansion.instant("moment", moment)
-    wanted = _sample(expansion, cut)
+    last = _compared_until(rule, cut)
+    wanted = _sample(expansion, cut, last)
     if not wanted:
         raise InvalidRuleError("Rule", str(rule), f"has no time from {moment} on.")
     for begin in _starts(rule, start, cut):
         tail = _tail(rule, start, begin, cut)
-        if len(str(tail)) <= LONGEST_TEXT and _sample(Expansion(tail, begin), cut) == wanted:
+        if len(str(tail)) <= LONGEST_TEXT and _sample(Expansion(tail, begin), cut, last) == wanted:
             return tail, begin
     problem = f"cannot be continued from {moment} by a rule of its own."
     raise InvalidRuleError("Rule", str(rule), problem)
@@ -142,15 +153,16 @@ def _side(expansion: Expansion, exdate: Moment, cut: datetime) -> int:
 
 
 def _starts(rule: Rule, start: date, cut: datetime) -> Iterator[Any]:
-    first = _first(Expansion(rule, start), cut)
     bare = Expansion(replace(rule, rdates=(), exdates=()), start)
-    bound = cut
+    first = _first(Expansion(rule, start), cut)
+    following = None if first is None else _first(bare, first[0])
+    if first is not None and following is not None and following[0] != first[0]:
+        first = bare.last_before(cut)  # RDATE added the first one, which fixes no other
     for _ in range(STARTS_TRIED):
         if first is None:
             break
         yield bare.given(first)
-        first = bare.last_before(bound)
-        bound = EARLIEST if first is None else first[0]
+        first = bare.last_before(min(first[0], cut))
     yield start
 
 
@@ -182,8 +194,13 @@ def _timed(rdate: Moment, start: date, begin: Any) -> Moment:
     return Moment(datetime.combine(rdate.wall, _wall(start).time()))
 
 
-def _sample(expansion: Expansion, cut: datetime) -> list[tuple[datetime, str]]:
-    last = cut + SPAN_COMPARED if FOREVER - cut > SPAN_COMPARED else FOREVER
+def _compared_until(rule: Rule, cut: datetime) -> datetime:
+    years = -(-rule.interval // _PERIODS_OF_A_YEAR[rule.frequency])
+    is_within = years < (FOREVER - cut) / SPAN_COMPARED
+    return cut + years * SPAN_COMPARED if is_within else FOREVER
+
+
+def _sample(expansion: Expansion, cut: datetime, last: datetime) -> list[tuple[datetime, str]]:
     found = takewhile(lambda item: item[0] <= last, expansion.since(cut, last))
     return [(item[0], nominal_name(item)) for item in islice(found, TIMES_COMPARED)]
 
