@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,10 +121,10 @@ class Host:
         return process
 
     def worker(self, *arguments: str) -> Process:
-        """Start a Celery worker."""
-        return self.start(
-            "celery", "-A", "tests.host", "worker", "-l", "info", "-c", "2", *arguments
-        )
+        """Start a Celery worker, by a name of its own: on one broker two may not share one."""
+        name = f"{uuid4().hex[:8]}@%h"
+        command = ("celery", "-A", "tests.host", "worker", "-l", "info", "-c", "2", "-n", name)
+        return self.start(*command, *arguments)
 
     def beat(self, *arguments: str) -> Process:
         """Start a beat."""

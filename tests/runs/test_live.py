@@ -110,7 +110,7 @@ def test_each_end_is_on_record_once(tmp_path, broker):
                 and {key for key, state in now["results"].items() if state == "SUCCESS"} == good
             ),
             seconds=90,
-            what=f"every run to end; last seen: {report_of(host)}",
+            what="every run to end",
         )
         report = report_of(host)
         assert report["count"] == len(bad)
