@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-import psycopg
-
 from tests.live.processes import Host, Process, wait_until
 
 if TYPE_CHECKING:
@@ -102,6 +100,8 @@ class Scene:
         )
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
+        import psycopg  # there only where PostgreSQL is
+
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             return connection.execute(query).fetchall()  # type: ignore[arg-type]
 
