@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.db import router, transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from recurring_jobs.admin.actions import ObjectAction
 from recurring_jobs.exceptions import RecurringJobsError
 from recurring_jobs.models import Schedule
-from recurring_jobs.periodic import beat_tables, controls, drift
+from recurring_jobs.periodic import beat_fires, controls, drift
 from recurring_jobs.periodic.triggers import trigger_from
 
 if TYPE_CHECKING:
@@ -123,11 +122,19 @@ class DriftForm(forms.Form):
         ]
 
 
-class TakeCode(ObjectAction):
+class DriftAction(ObjectAction):
+    """Acts on what a person changed in a schedule, on all of it or on chosen fields."""
+
+    permission = "change"
+
+    def form(self, obj: Any, data: Any = None) -> forms.Form | None:
+        return DriftForm(data, drift.drift_of(obj))
+
+
+class TakeCode(DriftAction):
     """Put the code's word back where a person changed a schedule."""
 
     name = "take_code"
-    permission = "change"
     label = gettext_lazy("Take the code's")
     bulk_label = gettext_lazy("Take the code's word for selected schedules")
 
@@ -142,9 +149,6 @@ class TakeCode(ObjectAction):
             count,
         )
         return text % {"count": count}
-
-    def form(self, obj: Any, data: Any = None) -> forms.Form | None:
-        return DriftForm(data, drift.drift_of(obj))
 
     def perform(self, request: HttpRequest, obj: Any, options: dict[str, Any]) -> str:
         taken = drift.take_code(obj, options.get("fields_chosen"))
@@ -162,11 +166,10 @@ class TakeCode(ObjectAction):
         return text % {"count": count}
 
 
-class KeepMine(ObjectAction):
+class KeepMine(DriftAction):
     """Let a person's word stand against the code's."""
 
     name = "keep_mine"
-    permission = "change"
     label = gettext_lazy("Keep mine")
     bulk_label = gettext_lazy("Keep what was changed by hand in selected schedules")
 
@@ -181,9 +184,6 @@ class KeepMine(ObjectAction):
             count,
         )
         return text % {"count": count}
-
-    def form(self, obj: Any, data: Any = None) -> forms.Form | None:
-        return DriftForm(data, drift.drift_of(obj))
 
     def perform(self, request: HttpRequest, obj: Any, options: dict[str, Any]) -> str:
         kept = drift.keep_mine(obj, options.get("fields_chosen"))
@@ -222,11 +222,7 @@ def _listed(differing: tuple[Drift, ...]) -> str:
 def _switch(schedule: Schedule, *, is_enabled: bool) -> None:
     # Through update(): a periodic task that its model would not save can still be disabled.
     using = router.db_for_write(Schedule, instance=schedule)
-    task = schedule.periodic_task
-    rows = type(task)._default_manager.using(using).filter(pk=task.pk)
     with transaction.atomic(using=using):
-        rows.update(enabled=is_enabled, date_changed=timezone.now())
+        beat_fires.set_enabled(schedule.periodic_task, enabled=is_enabled, using=using)
         # Beat computes the next fire from now on, so that a pause is never caught up.
         Schedule.objects.using(using).filter(pk=schedule.pk).update(next_fire_at=None)
-        beat_tables.bump(using=using)
-    task.enabled = is_enabled

@@ -97,6 +97,12 @@ def mark_fired(ids: Iterable[int], *, at: datetime, times: int, is_over: bool, u
         rows.update(**changes)
 
 
+def task_of(schedule: Schedule, *, using: str) -> PeriodicTask:
+    """Return the periodic task of *schedule* as it is stored now, with its trigger rows."""
+    key = schedule.periodic_task_id
+    return tasks_by_id([key], using=using)[key]
+
+
 def set_enabled(task: PeriodicTask, *, enabled: bool, using: str) -> None:
     """Enable or disable *task*, as django-celery-beat's own admin does."""
     rows = PeriodicTask.objects.using(using).filter(pk=task.pk)

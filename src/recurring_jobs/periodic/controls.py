@@ -19,6 +19,7 @@ from recurring_jobs.periodic import (
     upcoming,
 )
 from recurring_jobs.periodic.clock import database_now
+from recurring_jobs.periodic.locking import locked
 from recurring_jobs.periodic.models import Fire, Schedule
 
 if TYPE_CHECKING:
@@ -110,9 +111,7 @@ def fire_now(
     """
     using = using or router.db_for_write(Schedule)
     now = database_now(using)
-    task = beat_fires.tasks_by_id([schedule.periodic_task_id], using=using)[
-        schedule.periodic_task_id
-    ]
+    task = beat_fires.task_of(schedule, using=using)
     fire = ledger.new_fire(schedule, task.name, policy.Taken(now), Fire.Kind.MANUAL, now)
     fire.overlap = overlap
     if overlap != "allow":
@@ -145,9 +144,7 @@ def backfill_times(
     Raise BackfillTooLongError where there are more than *most*.
     """
     using = using or router.db_for_write(Schedule)
-    task = beat_fires.tasks_by_id([schedule.periodic_task_id], using=using)[
-        schedule.periodic_task_id
-    ]
+    task = beat_fires.task_of(schedule, using=using)
     trigger = beat_tables.trigger_of(task)
     times: list[datetime] = []
     at = trigger.next_after(start - timedelta(microseconds=1))
@@ -179,14 +176,12 @@ def backfill(
     """
     using = using or router.db_for_write(Schedule)
     times = backfill_times(schedule, start, end, most=most, using=using)
-    name = beat_fires.tasks_by_id([schedule.periodic_task_id], using=using)[
-        schedule.periodic_task_id
-    ].name
     with transaction.atomic(using=using):
-        row, _task = _row(schedule, using)
+        row, task = _row(schedule, using)
         now = database_now(using)
         fires = [
-            ledger.new_fire(row, name, policy.Taken(at), Fire.Kind.BACKFILL, now) for at in times
+            ledger.new_fire(row, task.name, policy.Taken(at), Fire.Kind.BACKFILL, now)
+            for at in times
         ]
         ids = [fire.task_id for fire in fires]
         known = set(
@@ -203,6 +198,5 @@ def backfill(
 def _row(schedule: Schedule, using: str) -> tuple[Schedule, Any]:
     """Return the schedule as it is now, held against beats, and its periodic task."""
     rows = Schedule.objects.using(using).filter(pk=schedule.pk)
-    row = ledger.locked(rows, waits=True).get()
-    task = beat_fires.tasks_by_id([row.periodic_task_id], using=using)[row.periodic_task_id]
-    return row, task
+    row = locked(rows, waits=True).get()
+    return row, beat_fires.task_of(row, using=using)

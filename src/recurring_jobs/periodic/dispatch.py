@@ -12,7 +12,7 @@ from django.db.models import Case, F, Q, When
 
 from recurring_jobs.conf import conf
 from recurring_jobs.periodic import beat_fires, policy
-from recurring_jobs.periodic.ledger import locked
+from recurring_jobs.periodic.locking import locked
 from recurring_jobs.periodic.models import Fire, Schedule
 
 if TYPE_CHECKING:
@@ -73,21 +73,13 @@ def _dispatch(schedule: Schedule, dispatched: Dispatched, now: datetime, using: 
     rows = Fire.objects.using(using).filter(state__in=_HELD)
     if decision.wait:
         rows.filter(pk__in=decision.wait).update(state=Fire.State.BUFFERED, due_at=now + LOOK_AGAIN)
-    reason = "An earlier fire was still running."
-    skipped = (
-        rows.filter(pk__in=decision.skip).update(
-            state=Fire.State.SKIPPED, due_at=None, reason=reason
-        )
-        if decision.skip
-        else 0
+    skipped = rows.filter(pk__in=decision.skip).update(
+        state=Fire.State.SKIPPED, due_at=None, reason="An earlier fire was still running."
     )
-    reason = f"{policy.MAX_BUFFERED} fires were waiting."
-    dropped = (
-        rows.filter(pk__in=decision.drop).update(
-            state=Fire.State.DROPPED, due_at=None, reason=reason
-        )
-        if decision.drop
-        else 0
+    dropped = rows.filter(pk__in=decision.drop).update(
+        state=Fire.State.DROPPED,
+        due_at=None,
+        reason=f"{policy.MAX_BUFFERED} fires were waiting.",
     )
     if skipped or dropped:
         Schedule.objects.using(using).filter(pk=schedule.pk).update(

@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
 from django.db import connections, transaction
-from django.db.models import F, Min, Model
+from django.db.models import F, Min
 
 from recurring_jobs.conf import conf
 from recurring_jobs.periodic import beat_fires, beat_tables, failures, policy, upcoming
+from recurring_jobs.periodic.locking import locked
 from recurring_jobs.periodic.models import Fire, Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from django.db.models import QuerySet
-
     from recurring_jobs.periodic.triggers import Trigger
-
-_Row = TypeVar("_Row", bound=Model)
 
 #: How many old fires one pass deletes.
 _DELETED_AT_ONCE = 1000
@@ -170,19 +167,6 @@ def new_fire(
         task_id=str(uuid5(NAMESPACE_URL, identity)),
         claimed_at=now,
     )
-
-
-def locked(rows: QuerySet[_Row], *, waits: bool = False) -> QuerySet[_Row]:
-    """
-    Return *rows* locked against others, where the database can.
-
-    Those that are locked already are passed over, unless the caller *waits* for them.
-    """
-    features = connections[rows.db].features
-    if not features.has_select_for_update:
-        return rows
-    skips = features.has_select_for_update_skip_locked and not waits
-    return rows.select_for_update(skip_locked=skips)
 
 
 def _lock_due(now: datetime, using: str, limit: int) -> list[Schedule]:

@@ -6,10 +6,11 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db import connections, transaction
+from django.db import transaction
 
 from recurring_jobs.exceptions import RecurringJobsError
 from recurring_jobs.periodic import beat_fires, beat_tables
+from recurring_jobs.periodic.locking import locked
 from recurring_jobs.periodic.models import Schedule, ScheduleChange
 
 if TYPE_CHECKING:
@@ -43,10 +44,7 @@ def apply_changes(*, now: datetime, using: str, limit: int) -> int:
     if not notes.exists():
         return 0
     with transaction.atomic(using=using):
-        features = connections[using].features
-        if features.has_select_for_update:
-            notes = notes.select_for_update(skip_locked=features.has_select_for_update_skip_locked)
-        noted = list(notes[:limit])
+        noted = list(locked(notes)[:limit])
         ids = {note.periodic_task_id for note in noted}
         beat_fires.add_missing_schedules(ids, using=using)
         _refresh_batch(beat_fires.tasks_by_id(ids, using=using).values(), now, using)

@@ -10,11 +10,12 @@ from django.db.models import DateTimeField, Q
 from django.utils import timezone
 
 from recurring_jobs.exceptions import ExtraMissingError
-from recurring_jobs.recurrence.layout import is_template_model, layout_of
-from recurring_jobs.recurrence.options import column, has_field, start_of
-from recurring_jobs.recurrence.published import publish, stamp
+from recurring_jobs.recurrence.layout import is_template_model, layout_of, start_name
+from recurring_jobs.recurrence.options import column, has_field
+from recurring_jobs.recurrence.published import publish
 from recurring_jobs.recurrence.rows import series_of
 from recurring_jobs.recurrence.vtimezones import vtimezone
+from recurring_jobs.recurrence.window import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -248,15 +249,6 @@ class CalendarWriter:
     def _uid(self, row: Any, nominal: str = "") -> str:
         name = f"{row._meta.label_lower}-{row.pk}"
         return f"{name}-{nominal}@{self.domain}" if nominal else f"{name}@{self.domain}"
-
-
-def start_name(model: type[Model]) -> str:
-    """
-    Return the name of the field that rows of *model* begin at.
-    """
-    if has_field(model, "recurrence_rule"):
-        return start_of(model)
-    return layout_of(model).start.target.name
 
 
 def _start(row: Any, zone: tzinfo) -> datetime | date:

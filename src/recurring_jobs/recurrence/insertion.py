@@ -18,7 +18,7 @@ from recurring_jobs.recurrence.fields import (
     SnapshotField,
 )
 from recurring_jobs.recurrence.models import RecurringTemplateMixin
-from recurring_jobs.recurrence.options import column
+from recurring_jobs.recurrence.options import column, is_auto_now
 from recurring_jobs.recurrence.row_list import RowList, can_join, constant
 from recurring_jobs.recurrence.window import shift_of
 
@@ -144,7 +144,7 @@ def _origin(layout: Layout, field: AnyField) -> _Origin:
     by_default = field.has_db_default() and not field.has_default()
     if by_default or field.generated or isinstance(field, models.AutoField):
         return _Origin.DATABASE
-    return _Origin.CALLED if callable(field.default) and not _is_auto_now(field) else _Origin.SAME
+    return _Origin.CALLED if callable(field.default) and not is_auto_now(field) else _Origin.SAME
 
 
 def _listed(layout: Layout) -> tuple[str, ...]:
@@ -247,7 +247,7 @@ def _problem(layout: Layout, field: AnyField) -> str:
         return ""
     if type(field).pre_save not in _SAME_IN_EACH_ROW:
         return "has a pre_save() of its own."
-    if origin in {_Origin.LIST, _Origin.TEMPLATE} and _is_auto_now(field):
+    if origin in {_Origin.LIST, _Origin.TEMPLATE} and is_auto_now(field):
         return "is set to the time of the save."
     if origin is _Origin.TEMPLATE:
         source = next(source for source, target in layout.copied if target is field)
@@ -257,7 +257,3 @@ def _problem(layout: Layout, field: AnyField) -> str:
     if origin is _Origin.SAME and field.primary_key:
         return "is a key that is neither counted up nor has a default."
     return ""
-
-
-def _is_auto_now(field: AnyField) -> bool:
-    return bool(getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False))

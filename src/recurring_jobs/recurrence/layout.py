@@ -92,6 +92,15 @@ def is_one_table_model(model: type[models.Model]) -> bool:
     return is_template_model(model) and has_field(model, "recurrence_id")
 
 
+def start_name(model: type[models.Model]) -> str:
+    """
+    Return the name of the field that rows of *model* begin at.
+    """
+    if has_field(model, "recurrence_rule"):
+        return start_of(model)
+    return layout_of(model).start.target.name
+
+
 def template_model(occurrence: type[models.Model]) -> type[models.Model]:
     """
     Return the model that *occurrence* points to. Raise ImproperlyConfigured if to none.

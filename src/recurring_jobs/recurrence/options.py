@@ -58,3 +58,10 @@ def column(model: type[models.Model], name: str) -> models.Field[Any, Any]:
             return field
     message = f"{model._meta.label} has no column {name!r}, which takes part in its recurrence."
     raise ImproperlyConfigured(message)
+
+
+def is_auto_now(field: models.Field[Any, Any]) -> bool:
+    """
+    Return whether *field* takes the time of the save.
+    """
+    return bool(getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False))

@@ -8,6 +8,7 @@ from itertools import chain, islice, takewhile
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+from recurring_jobs.recurrence.window import stamp
 from recurring_jobs.rules import Frequency, Moment, Rule, Skip, Weekday
 
 if TYPE_CHECKING:
@@ -131,18 +132,6 @@ def _told(
         apart=_names((each for each in added if series.instant(each.at) < begin), but=rows),
         covered=_covered(series, rows, begin),
     )
-
-
-def stamp(nominal: str, zone: ZoneInfo) -> datetime | date:
-    """
-    Return a nominal time as a value: a date, an instant, or the wall time in *zone*.
-
-    A wall time in a gap stays as it is written, which is how RFC 5545 (3.3.5) wants it.
-    """
-    at = datetime.fromisoformat(nominal)
-    if len(nominal) == 8:
-        return at.date()
-    return at if at.tzinfo else at.replace(tzinfo=zone)
 
 
 def _is_portable(rule: Rule) -> bool:

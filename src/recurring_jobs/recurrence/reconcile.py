@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from recurring_jobs.recurrence.layout import layout_of
 from recurring_jobs.recurrence.rows import adopt, as_it_was, build, differs, series_of
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from recurring_jobs.rules import Occurrence
 
 #: How far back nominal times are compared: further than any two zones are apart.
-SLACK = timedelta(days=2)
+SLACK: Final = timedelta(days=2)
 
 
 @dataclass(slots=True)

@@ -32,9 +32,6 @@ class RowList:
         self._fields: list[models.Field[Any, Any]] = []
         self._columns: list[list[Any]] = []
 
-    def __len__(self) -> int:
-        return len(self._columns[0]) if self._columns else 0
-
     def add(
         self, field: models.Field[Any, Any], values: Iterable[Any], *, instants: bool = False
     ) -> str:

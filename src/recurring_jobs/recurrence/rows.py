@@ -14,9 +14,9 @@ from django.db import models
 from django.db.models.fields.files import FieldFile
 
 from recurring_jobs.conf import conf
-from recurring_jobs.recurrence.layout import layout_of
+from recurring_jobs.recurrence.layout import layout_of, start_name
 from recurring_jobs.recurrence.links import keep_links, links_of
-from recurring_jobs.recurrence.options import has_field, start_of
+from recurring_jobs.recurrence.options import is_auto_now, start_of
 from recurring_jobs.recurrence.window import Series, shift_of
 from recurring_jobs.recurrence.zones import zone_named
 from recurring_jobs.rules import Rule
@@ -58,12 +58,7 @@ def local_start(row: RecurrenceRuleMixin | OccurrenceModelMixin) -> datetime | d
 
     A date is itself. Raise UnknownTimeZoneError.
     """
-    model = type(row)
-    start: datetime | date | None
-    if has_field(model, "recurrence_rule"):
-        start = getattr(row, start_of(model))
-    else:
-        start = layout_of(model).start.target.value_from_object(row)
+    start: datetime | date | None = getattr(row, start_name(type(row)))
     if not isinstance(start, datetime):
         return start
     return start.astimezone(zone_named(row.recurrence_timezone))
@@ -196,7 +191,7 @@ def differs_in_each_row(field: models.Field[Any, Any]) -> bool:
     """
     Return whether *field* fills itself with another value in each new row.
     """
-    if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False):
+    if is_auto_now(field):
         return True
     if isinstance(field, models.DateField | models.TimeField | models.UUIDField):
         return callable(field.default) or field.has_db_default()

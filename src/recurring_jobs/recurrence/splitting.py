@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import models
@@ -12,7 +12,7 @@ from recurring_jobs.recurrence.batch import rows_of
 from recurring_jobs.recurrence.kept_rows import link_again, stored_links
 from recurring_jobs.recurrence.layout import layout_of
 from recurring_jobs.recurrence.links import read_links
-from recurring_jobs.recurrence.reconcile import Past
+from recurring_jobs.recurrence.reconcile import SLACK, Past
 from recurring_jobs.recurrence.rows import adopt, build, differs_in_each_row, series_of, snapshot_of
 from recurring_jobs.recurrence.window import shift_of
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 #: What a person may set of the columns that the mixin brings.
 OPEN: Final = ("recurrence_rule", "recurrence_timezone")
-#: Names this much earlier than the cut are looked at: instants and walls are near each other.
-SLACK: Final = timedelta(days=2)
 
 
 def part(

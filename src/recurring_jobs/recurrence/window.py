@@ -100,8 +100,7 @@ class Series:
         """
         Return the moment that *nominal*, the name of an occurrence, stands for, in UTC.
         """
-        named = datetime.fromisoformat(nominal.removesuffix("Z"))
-        return named.replace(tzinfo=UTC if nominal.endswith("Z") else self.zone).astimezone(UTC)
+        return self.instant(stamp(nominal, self.zone))
 
     def named(self, nominal: str) -> Occurrence | None:
         """
@@ -133,6 +132,18 @@ class Series:
         """
         there = instant.astimezone(self.zone)
         return there if isinstance(self.start, datetime) else there.date()
+
+
+def stamp(nominal: str, zone: ZoneInfo) -> datetime | date:
+    """
+    Return a nominal time as a value: a date, an instant, or the wall time in *zone*.
+
+    A wall time in a gap stays as it is written, which is how RFC 5545 (3.3.5) wants it.
+    """
+    at = datetime.fromisoformat(nominal)
+    if len(nominal) == 8:
+        return at.date()
+    return at if at.tzinfo else at.replace(tzinfo=zone)
 
 
 def shift_of(

@@ -38,6 +38,14 @@ def redactor_for(task: Any = None) -> Redactor:
     return Redactor((*conf.sensitive_keys, *getattr(task, "sensitive", ())))
 
 
+def redactor_of(task: Any, request: Any) -> Redactor:
+    """Return the redactor of *task*, which knows the secrets in the arguments of *request*."""
+    redactor = redactor_for(task)
+    redactor.redact_positional(request.args or (), parameter_names(task))
+    redactor.redact(dict(request.kwargs or {}))
+    return redactor
+
+
 def parameter_names(task: Any) -> tuple[str, ...]:
     """Return the names of the positional parameters of *task*, as far as they are known."""
     return _positional_parameters(getattr(task, "run", None))

@@ -6,7 +6,7 @@ from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 
 from recurring_jobs.runs import headers
-from recurring_jobs.runs.arguments import clean_text, parameter_names, redactor_for
+from recurring_jobs.runs.arguments import clean_text, redactor_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,10 +63,7 @@ def earlier_tracebacks(of: Mapping[str, Any] | None) -> list[str]:
 
 def headers_with(exc: BaseException, task: Any, request: Any) -> dict[str, Any]:
     """Return the headers of *request* with the traceback of *exc* added."""
-    redactor = redactor_for(task)
-    # Redacting the arguments makes the redactor know their secrets.
-    redactor.redact_positional(request.args or (), parameter_names(task))
-    redactor.redact(request.kwargs or {})
+    redactor = redactor_of(task, request)
     known = earlier_tracebacks(request.headers)
     return {
         **(request.headers or {}),

@@ -226,8 +226,7 @@ def give_back(task: Any) -> None:
 
 def has_ended(run_id: str) -> bool:
     """Return whether the run *run_id* is on record as ended."""
-    rows = Run.objects.using(router.db_for_write(Run)).filter(pk=run_id)
-    return rows.filter(state__in=[state.value for state in RunState if state.is_final]).exists()
+    return Run.objects.using(router.db_for_write(Run)).ended().filter(pk=run_id).exists()
 
 
 def _waiting(request: Any) -> tuple[float, int]:

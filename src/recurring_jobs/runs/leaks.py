@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from recurring_jobs.exceptions import RedactedError
-from recurring_jobs.runs.arguments import parameter_names, redactor_for
+from recurring_jobs.runs.arguments import redactor_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,21 +22,13 @@ def without_secrets(exc: Exception, task: Any) -> Exception:
     stays the same object, so that its class still counts; where its text cannot be
     changed a RedactedError takes its place. The exceptions it came from are changed too.
     """
-    redactor = _redactor_of(task)
+    redactor = redactor_of(task, task.request)
     for each in reversed(list(_chain(exc))):  # what an exception holds before itself
         _redact(each, redactor)
     if not any(_tells(each, redactor) for each in _chain(exc)):
         return exc
     replacement = RedactedError(type(exc).__qualname__, redactor.redact_text(str(exc)))
     return replacement.with_traceback(exc.__traceback__)
-
-
-def _redactor_of(task: Any) -> Redactor:
-    redactor = redactor_for(task)
-    request = task.request
-    redactor.redact_positional(request.args or (), parameter_names(task))
-    redactor.redact(dict(request.kwargs or {}))
-    return redactor
 
 
 def _chain(exc: BaseException) -> Iterator[BaseException]:

@@ -22,6 +22,10 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Return the runs that may still go on."""
         return self.filter(state__in=[state for state in RunState if not state.is_final])
 
+    def ended(self) -> RunQuerySet:
+        """Return the runs that have come to a final state."""
+        return self.filter(state__in=[state for state in RunState if state.is_final])
+
     def for_task(self, task: str) -> RunQuerySet:
         """Return the runs of the task named *task*."""
         return self.filter(task=task)

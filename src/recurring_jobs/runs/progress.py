@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import Error as DatabaseError
 from django.db import router, transaction
 
-from recurring_jobs.runs.arguments import clean_text, parameter_names, redactor_for
+from recurring_jobs.runs.arguments import clean_text, redactor_of
 from recurring_jobs.runs.execution import facts_of
 from recurring_jobs.runs.models import Run
 from recurring_jobs.runs.states import RunState
@@ -67,7 +67,5 @@ class Progress:
             logger.exception("recurring_jobs.run.progress_not_recorded", extra=facts)
 
     def _shown(self, note: str) -> str:
-        redactor = redactor_for(self._task)
-        redactor.redact_positional(self._request.args or (), parameter_names(self._task))
-        redactor.redact(dict(self._request.kwargs or {}))
+        redactor = redactor_of(self._task, self._request)
         return clean_text(redactor.redact_text(str(note)))[:LONGEST_NOTE]

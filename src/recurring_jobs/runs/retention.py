@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from recurring_jobs.conf import conf
 from recurring_jobs.runs.models import DeadLetter, Run, TaskLock
-from recurring_jobs.runs.states import RunState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,9 +62,8 @@ def prune(
 
 
 def _ended_runs(before: datetime) -> QuerySet[Run]:
-    final = [state.value for state in RunState if state.is_final]
-    rows = Run.objects.using(router.db_for_write(Run))
-    return rows.filter(state__in=final, created_at__lt=before).exclude(finished_at__gte=before)
+    rows = Run.objects.using(router.db_for_write(Run)).ended()
+    return rows.filter(created_at__lt=before).exclude(finished_at__gte=before)
 
 
 def _closed_letters(before: datetime) -> QuerySet[DeadLetter]:
