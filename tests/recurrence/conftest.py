@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.host.models import Todo
+from tests.services import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,6 +46,22 @@ def make_todo(db: None) -> Callable[..., Todo]:
 def days() -> Callable[[Todo], list[str]]:
     """The nominal times of a template's rows, without the time of day."""
     return lambda template: sorted(row.recurrence_id[:8] for row in template.occurrences.all())
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("postgres", marks=pytest.mark.postgres),
+        pytest.param("mariadb", marks=pytest.mark.mariadb),
+        "sqlite",
+    ]
+)
+def each_database(
+    request: pytest.FixtureRequest, tmp_path: Path, fresh_database: Callable[[str], str]
+) -> str:
+    """The URL of an empty database: of PostgreSQL, of MariaDB, of SQLite."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'rows.sqlite3'}"
+    return fresh_database(SERVICES[request.param].address())
 
 
 class Actor:

@@ -31,10 +31,9 @@ def run_at_once(actors: list[Actor], templates: int = TEMPLATES) -> tuple[int, d
     return created, actors[0].ask("tally")
 
 
-@pytest.mark.postgres
-def test_eight_generators_at_once_make_each_row_once(postgres_url, fresh_database, start_actors):
+def test_eight_generators_at_once_make_each_row_once(each_database, start_actors):
     """Over 1,000 templates, eight processes make exactly 5,000 rows, five rounds running."""
-    actors = start_actors(fresh_database(postgres_url), 8)
+    actors = start_actors(each_database, 8)
 
     rounds = [run_at_once(actors) for _ in range(5)]
 
@@ -50,14 +49,6 @@ def test_four_generators_at_once_fill_a_second_table_once(
     actors = start_actors(fresh_database(postgres_url), 4)
 
     assert run_at_once(actors) == (3 * TEMPLATES, {**ALL_ROWS, "rows": 3 * TEMPLATES})
-
-
-@pytest.mark.mariadb
-def test_four_generators_at_once_on_mariadb(mariadb_url, fresh_database, start_actors):
-    """MariaDB keeps the same promise."""
-    actors = start_actors(fresh_database(mariadb_url), 4)
-
-    assert run_at_once(actors) == (5 * TEMPLATES, ALL_ROWS)
 
 
 @pytest.mark.parametrize("mode", ["DEFERRED", "IMMEDIATE"])
@@ -93,13 +84,13 @@ def wait_for_lock(watcher: Actor) -> None:
     deadline = time.monotonic() + 60
     while not watcher.ask("waiting"):
         assert time.monotonic() < deadline, "nobody waits for a lock"
-        time.sleep(0.02)
+        # MariaDB tells anew what waits only when it was not asked for a tenth of a second.
+        time.sleep(0.2)
 
 
-@pytest.mark.postgres
-def test_rule_edited_while_a_generator_is_inside(postgres_url, fresh_database, start_actors):
+def test_rule_edited_while_a_generator_is_inside(each_database, start_actors):
     """The edit waits for the batch; the next pass brings the rows in line with it."""
-    generator, person, watcher = start_actors(fresh_database(postgres_url), 3)
+    generator, person, watcher = start_actors(each_database, 3)
     generator.ask("seed", 3)
 
     assert generator.ask("generate_held", "INSERT") == "held"
@@ -114,10 +105,9 @@ def test_rule_edited_while_a_generator_is_inside(postgres_url, fresh_database, s
     assert generator.ask("tally") == {"rows": 15, "partial": 0, "whole": 3, "set_aside": 0}
 
 
-@pytest.mark.postgres
-def test_template_deleted_while_a_generator_is_inside(postgres_url, fresh_database, start_actors):
+def test_template_deleted_while_a_generator_is_inside(each_database, start_actors):
     """The database refuses to leave rows without a template; told again, it deletes them too."""
-    generator, person, watcher = start_actors(fresh_database(postgres_url), 3)
+    generator, person, watcher = start_actors(each_database, 3)
     generator.ask("seed", 3)
 
     assert generator.ask("generate_held", "INSERT") == "held"
@@ -132,10 +122,9 @@ def test_template_deleted_while_a_generator_is_inside(postgres_url, fresh_databa
     assert generator.ask("generate")["templates"] == 0
 
 
-@pytest.mark.postgres
-def test_row_moved_while_a_generator_is_inside(postgres_url, fresh_database, start_actors):
+def test_row_moved_while_a_generator_is_inside(each_database, start_actors):
     """A row that is moved while the generator renames it has its new name, and its new place."""
-    generator, person, watcher = start_actors(fresh_database(postgres_url), 3)
+    generator, person, watcher = start_actors(each_database, 3)
     generator.ask("seed", 3)
     generator.ask("generate")
     person.ask("rename")

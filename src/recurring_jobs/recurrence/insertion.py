@@ -144,7 +144,9 @@ def _origin(layout: Layout, field: AnyField) -> _Origin:
     by_default = field.has_db_default() and not field.has_default()
     if by_default or field.generated or isinstance(field, models.AutoField):
         return _Origin.DATABASE
-    return _Origin.CALLED if callable(field.default) and not is_auto_now(field) else _Origin.SAME
+    # Where there is no default, Django's mark for that is callable, too.
+    is_called = field.has_default() and callable(field.default) and not is_auto_now(field)
+    return _Origin.CALLED if is_called else _Origin.SAME
 
 
 def _listed(layout: Layout) -> tuple[str, ...]:
