@@ -25,7 +25,19 @@ from recurring_jobs import (
     development_broker,
     periodic_task,
 )
-from recurring_jobs.models import DeadLetter, Fire, RecurringModelMixin, Run, Schedule
+from recurring_jobs.models import (
+    DeadLetter,
+    Fire,
+    RecurringModelMixin,
+    Run,
+    Schedule,
+    change_rule,
+    end,
+    reschedule,
+    skip,
+    split,
+    unskip,
+)
 from recurring_jobs.recurrence.calendar import CalendarEntry, to_ics
 from recurring_jobs.recurrence.calendar_import import rule_from_ics
 from recurring_jobs.recurrence.feeds import RecurrenceFeedView
@@ -126,6 +138,16 @@ class Task(RecurringModelMixin):
         row = super().build_occurrence(occurrence, at)
         row.title = f"{self.title} {occurrence.nominal}"
         return row
+
+
+def edit_series(course: Course, lesson: Lesson, now: datetime) -> None:
+    """The six edits of a series, on two tables; a split gives a template of the same class."""
+    skip(lesson)
+    unskip(course, "20260302T090000", now=now)
+    reschedule(lesson, now)
+    assert_type(split(course, lesson, now=now, title="From here on"), Course)
+    assert_type(change_rule(course, Rule.parse("FREQ=WEEKLY")), GenerationReport)
+    assert_type(end(course, date(2026, 12, 31)), GenerationReport)
 
 
 def use_layouts(event: Event, course: Course, lesson: Lesson) -> None:

@@ -63,7 +63,7 @@ def plan_batch(
     tries = [_Try(template, using) for template in templates]
     for each in tries:
         each.read()
-    ahead = _rows_ahead(layout, [each.template.pk for each in tries if each.is_edited], now, using)
+    ahead = _rows_ahead(layout, [each.template.pk for each in tries if each.has_rows], now, using)
     plans: list[TemplatePlan] = []
     planned = 0
     for each in tries:
@@ -124,8 +124,10 @@ class _Try:
         self.failure: TemplatePlan | None = None
 
     @property
-    def is_edited(self) -> bool:
-        return self.reading is not None and self.reading.is_edited
+    def has_rows(self) -> bool:
+        """Whether the template was edited since rows were made from it."""
+        made = self.template.recurrence_made_from or self.template.recurrence_cursor
+        return bool(made and self.reading is not None and self.reading.is_edited)
 
     def read(self) -> None:
         self.reading = self._guarded(partial(Reading.of, self.template))
