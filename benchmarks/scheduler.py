@@ -2,9 +2,12 @@
 Time the scheduler beside django-celery-beat's: start, idle tick, tick after a save, fires.
 
     DATABASE_URL=postgres://… CELERY_BROKER_URL=redis://… python benchmarks/scheduler.py 1000 10000
+    … python benchmarks/scheduler.py --beats 1 2
 
 Makes a database of its own on that server and drops it. Each figure is taken in a process
-of its own, so that memory is that of one scheduler; times are medians.
+of its own, so that memory is that of one scheduler; times are medians. With --beats it
+starts so many real beats on schedules that are all due, and says how many fires a second
+the broker gets from them until all are out.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
+SCHEDULES = str(ROOT / "benchmarks" / "schedules.py")
 OURS = "recurring_jobs.schedulers:DatabaseScheduler"
 THEIRS = "django_celery_beat.schedulers:DatabaseScheduler"
 #: Numbers of schedules at which the other scheduler is left out: it takes minutes.
@@ -37,8 +41,10 @@ TOO_MANY_FOR_THEIRS = 200_000
 def main() -> None:
     """Print one table for each number of schedules."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
-    parser.add_argument("sizes", nargs="*", type=int, default=[1000, 10_000])
+    parser.add_argument("sizes", nargs="*", type=int, help="numbers of schedules")
     parser.add_argument("--fires", type=int, default=2000, help="how many fires are timed")
+    parser.add_argument("--beats", nargs="+", type=int, help="numbers of beats to compare")
+    parser.add_argument("--due", type=int, default=30_000, help="how many fires beats share")
     parser.add_argument("--measure", nargs=2, metavar=("SCHEDULER", "SIZE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     sys.path.insert(0, str(ROOT))
@@ -46,59 +52,54 @@ def main() -> None:
     if options.measure:
         print(json.dumps(measure(options.measure[0], int(options.measure[1]), options.fires)))
         return
+    if options.beats:
+        print_sustained(options.beats, options.due)
+    if options.sizes or not options.beats:
+        print_table(options.sizes or [1000, 10_000], options.fires)
+
+
+def print_table(sizes: list[int], fires: int) -> None:
+    """Print a line for each number of schedules and each scheduler."""
     print(
         f"{'schedules':>9}  {'scheduler':<20} {'start':>9} {'idle tick':>10} {'after save':>11}"
         f" {'a fire':>9} {'fires/s':>8} {'memory':>8}"
     )
-    for size in options.sizes:
+    for size in sizes:
         with own_place() as environment:
-            run([sys.executable, "-c", f"{SETUP}\nfill({size})"], environment)
+            run([sys.executable, SCHEDULES, "fill", str(size)], environment)
             for name, scheduler in (("django-celery-beat", THEIRS), ("recurring_jobs", OURS)):
                 if scheduler == THEIRS and size > TOO_MANY_FOR_THEIRS:
                     continue
-                told = run(
-                    [
-                        sys.executable,
-                        __file__,
-                        "--fires",
-                        str(options.fires),
-                        "--measure",
-                        scheduler,
-                        str(size),
-                    ],
-                    environment,
-                )
+                command = [sys.executable, __file__, "--fires", str(fires)]
+                told = run([*command, "--measure", scheduler, str(size)], environment)
                 found = json.loads(told.splitlines()[-1])
                 print(row(size, name, found), flush=True)
 
 
-SETUP = """
-import os, sys
-sys.path.insert(0, os.getcwd())
-import django
-django.setup()
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
-
-def fill(size):
-    from django.db import connection
-    from django_celery_beat.models import CrontabSchedule, PeriodicTask, PeriodicTasks
-    from django.utils import timezone
-    from recurring_jobs.periodic import upcoming
-    crontabs = CrontabSchedule.objects.bulk_create(
-        CrontabSchedule(minute=str(n % 60), hour=str(n // 60 % 24), day_of_month="1",
-                        month_of_year="1", timezone="UTC") for n in range(1440))
-    for at in range(0, size, 5000):
-        PeriodicTask.objects.bulk_create(
-            PeriodicTask(name=f"task-{n}", task="bench.nothing", crontab=crontabs[n % 1440],
-                         queue=os.environ["BENCH_QUEUE"], last_run_at=timezone.now())
-            for n in range(at, min(at + 5000, size)))
-    PeriodicTasks.update_changed()
-    while upcoming.apply_changes(now=timezone.now(), using="default", limit=5000):
-        pass
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE" if connection.vendor != "mysql" else "SELECT 1")
-"""
+def print_sustained(numbers: list[int], due: int) -> None:
+    """Print how many fires a second so many real beats publish, all being due at once."""
+    for beats in numbers:
+        with own_place() as environment:
+            run([sys.executable, SCHEDULES, "fill", str(due)], environment)
+            run([sys.executable, SCHEDULES, "make_due"], environment)
+            command = [sys.executable, "-m", "celery", "-A", "tests.host", "beat", "-l", "warning"]
+            started = [
+                subprocess.Popen(
+                    [*command, f"--pidfile={environment['HOST_DIR']}/{number}.pid"],
+                    cwd=ROOT,
+                    env=environment,
+                    stdout=subprocess.DEVNULL,
+                )
+                for number in range(beats)
+            ]
+            try:
+                told = run([sys.executable, SCHEDULES, "show_rate", str(due)], environment)
+            finally:
+                for process in started:
+                    process.terminate()
+                for process in started:
+                    process.wait()
+        print(f"{due:>9,} fires, beats: {beats}, {told.strip()}", flush=True)
 
 
 def row(size: int, name: str, found: dict[str, float]) -> str:

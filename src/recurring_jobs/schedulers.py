@@ -186,15 +186,36 @@ class DatabaseScheduler(Scheduler):
         """Send the messages of *fires*; return whether the broker takes them."""
         if not fires:
             return True
+        waiting = ledger.with_tasks(fires, using=using)
+        done = 0
         published: list[Fire] = []
-        tried = 0
-        for fire, task in ledger.with_tasks(fires, using=using):
+        try:
+            while done < len(waiting):
+                most, context = publishing.together(self.producer)
+                some = waiting[done : done + most]
+                with context:
+                    sent = self._send(some, using)
+                published += sent
+                done += len(some)
+        except self._broker_errors():
+            facts = {"schedule": waiting[done][1].name, "waiting": len(waiting) - done}
+            logger.warning("recurring_jobs.beat.broker_away", extra=facts, exc_info=True)
+            self._leave_broker()
+        now = database_now(using)
+        ledger.mark_published(published, now=now, using=using)
+        again = [fire for fire, _task in waiting[done:]]
+        ledger.look_again(again, at=now + timedelta(seconds=RETRY_AFTER), using=using)
+        return done == len(waiting)
+
+    def _send(self, waiting: list[tuple[Fire, Any]], using: str) -> list[Fire]:
+        """Send the messages of *waiting* and return those that could be made."""
+        sent: list[Fire] = []
+        for fire, task in waiting:
             facts = {"schedule": task.name, "task": task.task, "task_id": fire.task_id}
             try:
                 publishing.publish(fire, task, producer=self.producer)
             except self._broker_errors():
-                logger.warning("recurring_jobs.beat.broker_away", extra=facts, exc_info=True)
-                break
+                raise
             except Exception as error:
                 # Whatever is wrong with one message (arguments that are no JSON, or not
                 # those of the task) must not stop the others.
@@ -202,16 +223,8 @@ class DatabaseScheduler(Scheduler):
                 ledger.mark_refused(fire, f"{type(error).__name__}: {error}", using=using)
             else:
                 logger.info("recurring_jobs.fire.published", extra=facts)
-                published.append(fire)
-            tried += 1
-        else:
-            ledger.mark_published(published, now=database_now(using), using=using)
-            return True
-        now = database_now(using)
-        ledger.mark_published(published, now=now, using=using)
-        ledger.look_again(fires[tried:], at=now + timedelta(seconds=RETRY_AFTER), using=using)
-        self._leave_broker()
-        return False
+                sent.append(fire)
+        return sent
 
     def _stop(self, held: Dispatched) -> None:
         for task_ids, terminate in ((held.cancel, False), (held.terminate, True)):

@@ -8,7 +8,7 @@ from django.db.models import F
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
-from recurring_jobs.periodic.beat_tables import bump, loaded_tasks
+from recurring_jobs.periodic.beat_tables import bump, loaded_tasks, tasks_with_triggers
 from recurring_jobs.periodic.models import Schedule
 from recurring_jobs.periodic.trigger_rows import find_trigger_rows
 from recurring_jobs.periodic.triggers import Cron
@@ -23,6 +23,13 @@ BATCH_SIZE = 1000
 def tasks_by_id(ids: Iterable[int], *, using: str) -> dict[int, PeriodicTask]:
     """Return the periodic tasks *ids* by primary key, their trigger rows and schedule loaded."""
     return {task.pk: task for task in loaded_tasks(using).filter(pk__in=list(ids))}
+
+
+def load_tasks(schedules: Iterable[Schedule], *, using: str) -> None:
+    """Have each of *schedules* know its periodic task and that one's trigger, by one query."""
+    owners = {schedule.periodic_task_id: schedule for schedule in schedules}
+    for task in tasks_with_triggers(using).filter(pk__in=list(owners)):
+        owners[task.pk].periodic_task = task
 
 
 def tasks_in_batches(*, using: str) -> Iterator[list[PeriodicTask]]:

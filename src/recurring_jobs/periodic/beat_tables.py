@@ -83,9 +83,14 @@ def loaded_tasks(using: str) -> QuerySet[PeriodicTask]:
     A crontab whose zone does not exist spoils only its own row: the zone is read as text,
     since django-celery-beat's column raises while the whole result is fetched.
     """
+    return tasks_with_triggers(using).select_related("recurring_schedule")
+
+
+def tasks_with_triggers(using: str) -> QuerySet[PeriodicTask]:
+    """Return what ``loaded_tasks`` does, for a caller that has the schedules already."""
     tasks: QuerySet[PeriodicTask] = (
         PeriodicTask.objects.using(using)
-        .select_related(*_KINDS, "recurring_schedule")
+        .select_related(*_KINDS)
         .defer("crontab__timezone")
         .annotate(crontab_zone=ExpressionWrapper(F("crontab__timezone"), CharField()))
     )

@@ -69,12 +69,8 @@ def claim_due(*, now: datetime, using: str, limit: int) -> Claims:
     """
     with transaction.atomic(using=using):
         schedules = _lock_due(now, using, limit)
-        tasks = beat_fires.tasks_by_id(
-            [schedule.periodic_task_id for schedule in schedules], using=using
-        )
-        outcomes = [
-            _settle(schedule, tasks[schedule.periodic_task_id], now) for schedule in schedules
-        ]
+        beat_fires.load_tasks(schedules, using=using)
+        outcomes = [_settle(schedule, schedule.periodic_task, now) for schedule in schedules]
         _drop_known(outcomes, using)
         _store(outcomes, now, using)
     fires = [fire for outcome in outcomes for fire in outcome.fires]
@@ -105,16 +101,21 @@ def earliest_look(*, using: str) -> datetime | None:
 
 
 def with_tasks(fires: Iterable[Fire], *, using: str) -> list[tuple[Fire, Any]]:
-    """Return each of *fires* with its PeriodicTask row, loaded in bulk."""
+    """Return each of *fires* with its PeriodicTask row, loaded in bulk where it is not."""
     fires = list(fires)
-    owners = dict(
-        Schedule.objects.using(using)
-        .filter(pk__in={fire.schedule_id for fire in fires})
-        .values_list("pk", "periodic_task_id")
-    )
-    tasks = beat_fires.tasks_by_id(owners.values(), using=using)
+    # Those that were claimed just now know their schedule, and that its task.
+    tasks = {
+        fire.schedule_id: fire.schedule.periodic_task
+        for fire in fires
+        if "schedule" in fire._state.fields_cache
+    }
+    unknown = {fire.schedule_id for fire in fires} - tasks.keys()
+    if unknown:
+        schedules = list(Schedule.objects.using(using).filter(pk__in=unknown))
+        beat_fires.load_tasks(schedules, using=using)
+        tasks |= {schedule.pk: schedule.periodic_task for schedule in schedules}
     # A schedule may have been deleted since, and its fires with it.
-    return [(fire, tasks[owners[fire.schedule_id]]) for fire in fires if fire.schedule_id in owners]
+    return [(fire, tasks[fire.schedule_id]) for fire in fires if fire.schedule_id in tasks]
 
 
 def mark_published(fires: Iterable[Fire], *, now: datetime, using: str) -> None:
