@@ -43,6 +43,12 @@ def chromium_path() -> str:
     return SERVICES["chromium"].address()
 
 
+@pytest.fixture(scope="session")
+def faketime() -> str:
+    """Path of the library that gives a process another clock."""
+    return SERVICES["faketime"].address()
+
+
 @pytest.fixture
 def fresh_database() -> Iterator[Callable[[str], str]]:
     """

@@ -52,6 +52,12 @@ SERVICES = {
         Service("mariadb", "MariaDB", "MARIADB_URL", "mysql://root@127.0.0.1:3306/mysql"),
         Service("redis", "Redis", "REDIS_URL", "redis://127.0.0.1:6379/9"),
         Service("rabbitmq", "RabbitMQ", "RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672//"),
+        Service(
+            "faketime",
+            "libfaketime",
+            "LIBFAKETIME",
+            "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+        ),
         Service("chromium", "Chromium", "CHROMIUM", "/usr/bin/chromium"),
     )
 }

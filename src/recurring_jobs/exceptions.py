@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 
 def _rebuild(cls: type[RecurringJobsError], message: str, facts: dict[str, Any]) -> Exception:
@@ -388,3 +388,19 @@ class BackfillTooLongError(RecurringJobsError, ValueError):
             f"Between these times {name!r} has more than {most} nominal times."
             " Choose a shorter range, or pass most=."
         )
+
+
+class NoNextFireError(RecurringJobsError, LookupError):
+    """A schedule has no next fire that could be skipped."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"{name!r} has no next fire: it has ended, or is paused or set aside.")
+
+
+class LedgerError(RecurringJobsError, AssertionError):
+    """The fires on record contradict each other, or what the schedules say."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("The ledger is not sound:\n" + "\n".join(f"- {each}" for each in problems))

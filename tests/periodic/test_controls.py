@@ -120,6 +120,16 @@ def test_backfill_is_shown_first_and_safe_to_repeat(schedule):
     assert first[2].due_at - first[0].due_at == timedelta(minutes=2)
 
 
+def test_backfill_is_safe_to_repeat_under_another_name(schedule):
+    """
+    A schedule that was renamed since makes no second fire of a time that was backfilled.
+    """
+    controls.backfill(schedule, MARCH, MARCH + 3 * DAY)
+    PeriodicTask.objects.update(name="another name")
+
+    assert controls.backfill(schedule, MARCH, MARCH + 3 * DAY) == []
+
+
 def test_backfill_over_too_much_is_refused(schedule):
     """
     A range with more times than allowed makes no fire, and the error says what to do.

@@ -76,6 +76,20 @@ def test_fire_that_is_on_record_is_not_claimed_again():
     assert Fire.objects.count() == 1
 
 
+def test_fire_is_known_by_another_name_of_its_schedule():
+    """
+    A schedule that was renamed and set back still does not fire a time twice.
+    """
+    task = daily()
+    upcoming.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
+    claim(NINE)
+    Schedule.objects.filter(periodic_task=task).update(next_fire_at=NINE)
+    PeriodicTask.objects.update(name="another name")
+
+    assert claim(NINE) == []
+    assert Fire.objects.count() == 1
+
+
 def test_task_id_names_the_fire():
     """
     The task id follows from schedule and nominal time, so a second message is the same run.
@@ -215,9 +229,9 @@ def test_claims_of_a_dead_publisher_are_found_again():
     fires = ledger.claim_due(now=NINE, limit=10, **DEFAULT).fires
     ledger.mark_published(fires[:1], now=NINE, **DEFAULT)
 
-    soon = ledger.stale_claims(now=NINE + timedelta(seconds=29), limit=9, **DEFAULT)
-    later = ledger.stale_claims(now=NINE + timedelta(seconds=31), limit=9, **DEFAULT)
-    at_once = ledger.stale_claims(now=NINE + timedelta(seconds=31), limit=9, **DEFAULT)
+    soon = ledger.stale_claims(now=NINE + timedelta(seconds=9), limit=9, **DEFAULT)
+    later = ledger.stale_claims(now=NINE + timedelta(seconds=11), limit=9, **DEFAULT)
+    at_once = ledger.stale_claims(now=NINE + timedelta(seconds=11), limit=9, **DEFAULT)
 
     assert soon.fires == []
     assert later.fires == fires[1:]

@@ -183,11 +183,7 @@ def backfill(
             ledger.new_fire(row, task.name, policy.Taken(at), Fire.Kind.BACKFILL, now)
             for at in times
         ]
-        ids = [fire.task_id for fire in fires]
-        known = set(
-            Fire.objects.using(using).filter(task_id__in=ids).values_list("task_id", flat=True)
-        )
-        new = [fire for fire in fires if fire.task_id not in known]
+        new = ledger.unknown_fires(fires, using=using)
         for number, fire in enumerate(new):
             fire.state, fire.overlap = Fire.State.WAITING, overlap
             fire.due_at = now + number * every

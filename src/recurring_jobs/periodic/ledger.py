@@ -239,10 +239,10 @@ def _fires_of(
 
 def _drop_known(outcomes: list[_Outcome], using: str) -> None:
     """Leave out fires that are on record, when a next fire was set back by hand."""
-    ids = [fire.task_id for outcome in outcomes for fire in outcome.fires]
-    known = set(Fire.objects.using(using).filter(task_id__in=ids).values_list("task_id", flat=True))
-    for outcome in outcomes if known else ():
-        outcome.fires = [fire for fire in outcome.fires if fire.task_id not in known]
+    fires = [fire for outcome in outcomes for fire in outcome.fires]
+    unknown = {id(fire) for fire in unknown_fires(fires, using=using)}
+    for outcome in outcomes if len(unknown) < len(fires) else ():
+        outcome.fires = [fire for fire in outcome.fires if id(fire) in unknown]
 
 
 def _store(outcomes: list[_Outcome], now: datetime, using: str) -> None:
@@ -282,6 +282,19 @@ def _move_on(schedules: list[Schedule], using: str) -> None:
     ]
     with connection.cursor() as cursor:
         cursor.executemany(f"UPDATE {table} SET {name} = %s WHERE {key} = %s", rows)  # noqa: S608
+
+
+def unknown_fires(fires: list[Fire], *, using: str) -> list[Fire]:
+    """Return those of *fires*, which are not saved, that are not on record."""
+    rows = Fire.objects.using(using).filter(
+        schedule__in={fire.schedule_id for fire in fires},
+        nominal_at__in={fire.nominal_at for fire in fires},
+    )
+    # By what the unique constraint goes by: the task id changes with the schedule's name.
+    known = set(rows.values_list("schedule_id", "kind", "nominal_at"))
+    return [
+        fire for fire in fires if (fire.schedule_id, str(fire.kind), fire.nominal_at) not in known
+    ]
 
 
 def add(fires: list[Fire], *, using: str) -> None:
