@@ -61,6 +61,7 @@ def make_one_of_each() -> None:
         grace=timedelta(minutes=5),
         jitter=timedelta(seconds=1.5),
         overlap="skip",
+        remaining_fires=7,
         pause_after_failures=3,
     )
     sunset = SolarSchedule(event="sunset", latitude=Decimal("48.85"), longitude=Decimal("2.35"))

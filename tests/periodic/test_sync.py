@@ -15,7 +15,7 @@ from recurring_jobs.exceptions import (
     UnknownScheduleError,
 )
 from recurring_jobs.models import Schedule
-from recurring_jobs.periodic import registry
+from recurring_jobs.periodic import ledger, registry, upcoming
 from recurring_jobs.periodic.beat_tables import trigger_of
 from recurring_jobs.periodic.sync import sync_schedules
 
@@ -376,6 +376,7 @@ def test_policies_are_stored_beside_the_row_and_compared(celery_app):
             "max_catchup": 3,
             "overlap": "buffer_one",
             "jitter": timedelta(minutes=1),
+            "remaining_fires": 9,
             "pause_after_failures": 4,
         }
     }
@@ -392,8 +393,76 @@ def test_policies_are_stored_beside_the_row_and_compared(celery_app):
         "max_catchup": 3,
         "overlap": "buffer_one",
         "jitter": timedelta(minutes=1),
+        "remaining_fires": 9,
         "pause_after_failures": 4,
     }
     assert [(each.field, each.stored, each.declared) for each in plan.drift] == [
         ("jitter", 0.0, 60.0)
     ]
+
+
+def test_counting_down_is_no_drift_and_is_not_undone(celery_app):
+    """
+    Fires take from what remains; to run the command again gives none of them back.
+    """
+    sync(celery_app, {"one": {"remaining_fires": 5}})
+    Schedule.objects.update(remaining_fires=2)
+
+    plan = sync(celery_app, {"one": {"remaining_fires": 5}}, force=True)
+    sync(celery_app, {"one": {"remaining_fires": 5, "queue": "slow"}})
+
+    assert plan.is_settled
+    assert Schedule.objects.get().remaining_fires == 2
+
+
+def test_more_than_the_code_gives_is_an_operators_word(celery_app):
+    """
+    Who gives a schedule more fires, or no limit, in the admin is reported as drift.
+    """
+    sync(celery_app, {"one": {"remaining_fires": 5}})
+    Schedule.objects.update(remaining_fires=None)
+
+    plan = sync(celery_app, {"one": {"remaining_fires": 5}})
+
+    assert [(each.field, each.stored, each.declared) for each in plan.drift] == [
+        ("remaining_fires", None, 5)
+    ]
+
+
+def test_another_number_starts_the_count_anew(celery_app):
+    """
+    A schedule that has ended stays so, until the code gives it another number of fires.
+    """
+    sync(celery_app, {"one": {"remaining_fires": 5}})
+    Schedule.objects.update(remaining_fires=0)
+    PeriodicTask.objects.update(enabled=False, total_run_count=5)
+
+    ended = sync(celery_app, {"one": {"remaining_fires": 5}})
+    sync(celery_app, {"one": {"remaining_fires": 6}})
+
+    assert ended.is_settled
+    assert ended.drift == ()
+    assert Schedule.objects.get().remaining_fires == 6
+    assert PeriodicTask.objects.get().enabled
+
+
+def test_remaining_fires_from_settings_end_the_schedule(celery_app, settings):
+    """
+    A schedule that settings give two fires is fired twice, and is disabled then.
+    """
+    settings.RECURRING_JOBS = {
+        "SCHEDULE": {
+            "twice": {"task": "app.report", "trigger": Every(hours=1), "remaining_fires": 2}
+        }
+    }
+    now = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+    sync_schedules(app=celery_app, now=now)
+    upcoming.apply_changes(now=now, using="default", limit=9)
+
+    fired = [
+        len(ledger.claim_due(now=now + hours * timedelta(hours=1), using="default", limit=9).fires)
+        for hours in range(1, 5)
+    ]
+
+    assert fired == [1, 1, 0, 0]
+    assert not PeriodicTask.objects.get().enabled

@@ -152,6 +152,9 @@ def stored_of(task: PeriodicTask, *, now: datetime) -> Stored:
             for name in SCHEDULE_OPTIONS
         },
     }
+    if schedule is not None:
+        values["remaining_fires"] = _count_given(schedule)
+        is_over = is_over or schedule.remaining_fires == 0
     return Stored(
         name=task.name,
         values=values,
@@ -161,6 +164,12 @@ def stored_of(task: PeriodicTask, *, now: datetime) -> Stored:
         is_withdrawn=schedule is not None and schedule.withdrawn_at is not None,
         is_over=bool(is_over and not task.enabled and task.total_run_count),
     )
+
+
+def _count_given(schedule: Schedule) -> int | None:
+    """Return from what *schedule* counts down: what is less than the code's word came of it."""
+    given, left = schedule.applied.get("remaining_fires"), schedule.remaining_fires
+    return given if given is not None and left is not None and left < given else left
 
 
 def _every(row: IntervalSchedule, schedule: Schedule | None) -> Every:

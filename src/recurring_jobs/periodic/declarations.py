@@ -25,6 +25,7 @@ from recurring_jobs.periodic.options import (
     read_prose,
     read_seconds,
     read_text,
+    read_total,
 )
 from recurring_jobs.periodic.triggers import At
 
@@ -84,6 +85,7 @@ class Declaration:
     max_catchup: int = field(default=policy.MAX_CATCHUP, metadata=_in_schedule(read_count))
     overlap: str = field(default="allow", metadata=_in_schedule(one_of(*OVERLAPS)))
     jitter: timedelta = field(default=timedelta(0), metadata=_in_schedule(read_duration))
+    remaining_fires: int | None = field(default=None, metadata=_in_schedule(read_total))
     pause_after_failures: int | None = field(default=None, metadata=_in_schedule(read_limit))
 
     def values(self) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.db import router, transaction
-from django.utils import timezone
 
 from recurring_jobs.periodic import beat_fires, upcoming
+from recurring_jobs.periodic.clock import database_now
 from recurring_jobs.periodic.models import Fire, Schedule
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def on_run_gave_up(*, run_id: str, **_: Any) -> None:
     with transaction.atomic(using=using):
         for schedule in due.select_related("periodic_task"):
             before = upcoming.state_of(schedule)
-            if pause_if_failing(schedule, schedule.periodic_task, timezone.now()):
+            if pause_if_failing(schedule, schedule.periodic_task, database_now(using)):
                 upcoming.save(schedule, using, before)
 
 

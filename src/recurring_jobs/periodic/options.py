@@ -121,6 +121,14 @@ def read_limit(value: object) -> int | None:
     raise OptionError(message)
 
 
+def read_total(value: object) -> int | None:
+    """Return a whole number from 1 on, or None for no limit."""
+    if value is None or (type(value) is int and 1 <= value <= LARGEST_INTEGER):
+        return value
+    message = f"is {value!r}. Give a number, at least 1, or None for no limit."
+    raise OptionError(message)
+
+
 def read_instant(value: object) -> datetime | None:
     """Return an aware datetime in UTC, or None."""
     if value is None:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from recurring_jobs.periodic.declarations import Declaration
 
 
+#: The fields whose change lets a schedule that had ended begin anew.
+_BEGINNINGS = {"trigger", "remaining_fires"}
+
+
 class Kind(StrEnum):
     """What happens to one schedule."""
 
@@ -274,7 +278,7 @@ def _merge(declaration: Declaration, row: Stored, *, force: bool) -> tuple[Chang
             drifted.append(Drift(row.name, name, old, new, is_kept))
         else:
             changed.append(FieldChange(name, old, new, replaces_edit=is_edit))
-    if row.is_over and ours["enabled"] and any(each.field == "trigger" for each in changed):
+    if row.is_over and ours["enabled"] and any(each.field in _BEGINNINGS for each in changed):
         changed.append(FieldChange("enabled", old=False, new=True))
     # What a person keeps is remembered for as long as it differs.
     kept = {each.field: row.kept[each.field] for each in drifted if each.field in row.kept}

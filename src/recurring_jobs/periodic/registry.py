@@ -69,6 +69,7 @@ def periodic_task(  # noqa: PLR0913  the options of a schedule, each by keyword
     max_catchup: int = policy.MAX_CATCHUP,
     overlap: str = "allow",
     jitter: float | timedelta = 0,
+    remaining_fires: int | None = None,
     pause_after_failures: int | None = None,
 ) -> Callable[[_Task], _Task]:
     """
@@ -84,7 +85,8 @@ def periodic_task(  # noqa: PLR0913  the options of a schedule, each by keyword
     *catchup_window* is never caught up; ``all`` takes at most the *max_catchup* newest.
     *overlap*: what happens while an earlier fire still runs: ``allow``, ``skip``,
     ``buffer_one``, ``buffer_all``, ``cancel_other`` or ``terminate_other``.
-    *jitter*: each fire starts up to this much later. *pause_after_failures*: so many failed
+    *jitter*: each fire starts up to this much later. *remaining_fires*: after so many fires
+    it ends; another number starts the count anew. *pause_after_failures*: so many failed
     runs in a row pause the schedule. What cannot be is refused by
     ``setup_periodic_tasks``, and nothing is stored then.
     """
