@@ -1,4 +1,4 @@
-"""Start the worker, the beat and the web server, and stop exactly them again."""
+"""Start the worker, two beats and the web server, and stop exactly them again."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Crew:
         return process
 
     def start_all(self, *, port: int) -> None:
-        """Start a worker on every queue, a beat, and the web server on *port*."""
+        """Start a worker on every queue, two beats, and the web server on *port*."""
         celery = ("-m", "celery", "-A", "conf")
         node = f"example-{os.getpid()}@%h"
         self.start(
@@ -107,7 +107,9 @@ class Crew:
             *(*celery, "worker", "--loglevel=INFO", "--concurrency=2"),
             *(f"--hostname={node}", f"--queues={','.join(QUEUES)}"),
         )
-        self.start("beat", *celery, "beat", "--loglevel=INFO", "--pidfile=")
+        # One would do; what one of two is killed over, the other goes on with.
+        for name in ("beat", "beat-2"):
+            self.start(name, *celery, "beat", "--loglevel=INFO", "--pidfile=")
         # --insecure serves the admin's style sheets, as DEBUG would.
         web = ("manage.py", "runserver", "--noreload", "--insecure")
         self.start("web server", *web, f"127.0.0.1:{port}")

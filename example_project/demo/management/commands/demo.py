@@ -18,15 +18,16 @@ from demo.callers import Client, callers
 from demo.events import QUIET, DemoError, Event, Sight
 from demo.processes import Crew, free_port
 from demo.show import Show
+from recurring_jobs.testing import check_ledger
 
 PORT = 8000
 CHECK_SECONDS = 120
 
 
 class Command(BaseCommand):
-    """A worker, a beat and a web server, and everybody who uses them."""
+    """A worker, two beats and a web server, and everybody who uses them."""
 
-    help = "Start worker, beat and web server, and print what the five systems do, until Ctrl-C."
+    help = "Start worker, beats and web server, and print what the five systems do, until Ctrl-C."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -50,7 +51,7 @@ class Command(BaseCommand):
                 self.prepare()
                 self.perform(port, token, check=check)
             except KeyboardInterrupt:
-                self.say("Stopped: worker, beat and web server have ended.")
+                self.say("Stopped: worker, beats and web server have ended.")
                 if check:
                     sys.exit(130)
             except DemoError as error:
@@ -106,6 +107,8 @@ class Command(BaseCommand):
             missing = "; ".join(f"{sight.system}: {sight.label}" for sight in show.missing)
             message = f"Not seen within {CHECK_SECONDS} s: {missing}. Logs: {settings.VAR_DIR}/log"
             raise CommandError(message)
+        check_ledger(pruned=True)
+        self.say("Two beats have fired each slot once.")
         self.say("Every system has done its work.")
 
     def say(self, line: str) -> None:
