@@ -13,7 +13,7 @@ DEFAULTS = {
     "api_authorize": "",
     "api_tokens": {},
     "beat_batch_size": 200,
-    "beat_republish_after": timedelta(seconds=30),
+    "beat_republish_after": timedelta(seconds=10),
     "beat_start_within": timedelta(hours=1),
     "eager_longest_wait": timedelta(0),
     "finest_frequency": "HOURLY",

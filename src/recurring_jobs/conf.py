@@ -64,7 +64,7 @@ class Conf:
     @property
     def beat_republish_after(self) -> timedelta:
         """How old a claimed fire must be before another beat publishes it again."""
-        value: timedelta = self._read("BEAT_REPUBLISH_AFTER", timedelta(seconds=30))
+        value: timedelta = self._read("BEAT_REPUBLISH_AFTER", timedelta(seconds=10))
         return value
 
     @property

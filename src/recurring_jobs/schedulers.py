@@ -19,6 +19,7 @@ from recurring_jobs.periodic import (
     change_feed,
     dispatch,
     ledger,
+    locking,
     publishing,
     upcoming,
 )
@@ -94,6 +95,11 @@ class DatabaseScheduler(Scheduler):
         """The connection that messages go by; it notices a broker that has gone silent."""
         return publishing.prepare(self.app.connection_for_write())
 
+    def _ensure_connected(self) -> Any:
+        """Try each broker once: beat's own tries for as long as it takes, and ticks no more."""
+        others = max(0, len(self.connection.alt or ()) - 1)
+        return self.connection.ensure_connection(max_retries=others)
+
     @property
     def info(self) -> str:
         return f"    . db -> {router.db_for_write(Schedule)} (any number of beats)"
@@ -127,18 +133,18 @@ class DatabaseScheduler(Scheduler):
 
     def _tick(self, using: str) -> float:
         began, now = time.monotonic(), database_now(using)
-        is_full = self._see_changes(now, using)
+        has_broker, has_more = True, self._see_changes(now, using)
         look_at = ledger.earliest_look(using=using)
         if look_at is not None and look_at <= now:
-            has_broker, has_more = self._fire(now, using)
-            if not has_broker:
-                return min(RETRY_AFTER, self._longest_wait)
-            is_full = is_full or has_more
+            has_broker, is_full = self._fire(now, using)
+            has_more = has_more or is_full
             look_at = ledger.earliest_look(using=using)
         self._keep_house(now, using)
         took = time.monotonic() - began
         self._pulse.beat(now=now, took=timedelta(seconds=took), using=using)
-        if is_full:
+        if not has_broker:
+            return min(RETRY_AFTER, self._longest_wait)
+        if has_more:
             return 0.0
         if look_at is None:
             return self._longest_wait
@@ -162,7 +168,8 @@ class DatabaseScheduler(Scheduler):
 
     def _see_changes(self, now: datetime, using: str) -> bool:
         """Work out the next fire of what was changed; return whether there is more of it."""
-        if self._notes_changes is None:
+        if self._notes_changes is None:  # and the connection is new
+            locking.end_when_idle(using)
             self._notes_changes = change_feed.is_installed(using)
         if self._notes_changes:
             limit = conf.beat_batch_size

@@ -83,5 +83,7 @@ CELERY_TIMEZONE = TIME_ZONE
 RECURRING_JOBS: dict[str, object] = {}
 if os.environ.get("HOST_HEARTBEAT"):
     RECURRING_JOBS["HEARTBEAT"] = timedelta(seconds=float(os.environ["HOST_HEARTBEAT"]))
+if os.environ.get("HOST_REPUBLISH"):
+    RECURRING_JOBS["BEAT_REPUBLISH_AFTER"] = timedelta(seconds=float(os.environ["HOST_REPUBLISH"]))
 if os.environ.get("HOST_SHARE"):
     RECURRING_JOBS |= {"GENERATION_SHARE": int(os.environ["HOST_SHARE"]), "GENERATION_LANES": 2}

@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
-import threading
 from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 from tests.live.processes import Host, Process, wait_until
@@ -154,64 +151,6 @@ def scene(
         set_up.gate.touch()
         host.stop_all()
         host.python(_DROP_QUEUE.format(queue=set_up.queue))
-
-
-class Proxy:
-    """Stands between a worker and the database, and can be closed."""
-
-    def __init__(self, url: str) -> None:
-        self._target = urlsplit(url)
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self._open = True
-        self._pairs: list[socket.socket] = []
-        port = self._server.getsockname()[1]
-        user = self._target.username or "postgres"
-        self.url = self._target._replace(netloc=f"{user}@127.0.0.1:{port}").geturl()
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def close(self) -> None:
-        """Cut all connections, and refuse new ones."""
-        self._open = False
-        for end in self._pairs:
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-    def open(self) -> None:
-        """Let connections through again."""
-        self._open = True
-
-    def end(self) -> None:
-        self.close()
-        # On Linux a close alone does not wake who waits for a connection.
-        with suppress(OSError):
-            self._server.shutdown(socket.SHUT_RDWR)
-        self._server.close()
-        for end in self._pairs:
-            end.close()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                near, _ = self._server.accept()
-            except OSError:
-                return
-            if not self._open:
-                near.close()
-                continue
-            address = (self._target.hostname or "127.0.0.1", self._target.port or 5432)
-            far = socket.create_connection(address)
-            self._pairs += [near, far]
-            for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
-
-    @staticmethod
-    def _pump(source: socket.socket, sink: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                sink.sendall(data)
-        for end in (source, sink):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
 
 
 def kill_pids(pids: set[int], number: int = signal.SIGKILL) -> None:

@@ -103,14 +103,14 @@ class Host:
         """Run *code* with Django set up and return what it printed."""
         return self.manage("shell", "--no-imports", "-c", code, seconds=seconds)
 
-    def start(self, *arguments: str) -> Process:
-        """Start ``python -m <arguments>`` in the background."""
+    def start(self, *arguments: str, env: dict[str, str] | None = None) -> Process:
+        """Start ``python -m <arguments>`` in the background, with more in its environment."""
         log = self.folder / f"{len(self.processes)}-{arguments[-1].replace('/', '_')[:20]}.log"
         with log.open("wb") as output:
             popen = subprocess.Popen(
                 [sys.executable, "-m", *arguments],
                 cwd=ROOT,
-                env=self.env,
+                env=self.env | (env or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

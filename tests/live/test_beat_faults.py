@@ -1,184 +1,136 @@
-"""What beats and their fires do when a broker, a beat, a clock or a worker fails."""
+"""What beats and their fires do when a broker, a beat or a clock fails."""
 
 from __future__ import annotations
 
-import json
-import signal
-import socket
-import subprocess
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from datetime import timedelta
 
 import pytest
 
-from tests.live.processes import Host, wait_until
+from tests.live.beats import MARIADB_AND_RABBITMQ, POSTGRES_AND_REDIS, SECONDS, SLOT, FireRow, stage
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
-
-DECLARE = """
-from django_celery_beat.models import IntervalSchedule, PeriodicTask
-two, _ = IntervalSchedule.objects.get_or_create(every=2, period="seconds")
-for number in range({count}):
-    PeriodicTask.objects.create(
-        name=f"slot-{{number}}", task="{task}", interval=two, kwargs='{kwargs}')
-"""
-FIRES = """
-import json
-from recurring_jobs.models import Fire
-print(json.dumps([
-    [fire.schedule.periodic_task.name, int(fire.nominal_at.timestamp()), fire.state,
-     fire.stands_for,
-     (fire.published_at - fire.nominal_at).total_seconds() if fire.published_at else None]
-    for fire in Fire.objects.select_related("schedule__periodic_task").order_by("nominal_at")
-]))
-"""
-
-
-def declare(
-    host: Host, *, count: int = 3, task: str = "host.elsewhere", kwargs: str = "{}"
-) -> None:
-    host.manage("migrate", "-v", "0")
-    host.python(DECLARE.format(count=count, task=task, kwargs=kwargs))
-
-
-def fires_of(host: Host) -> list[list]:
-    return json.loads(host.python(FIRES).splitlines()[-1])
-
-
-def check_no_gap(fires: list[list]) -> None:
-    """Each schedule has each two-second slot once, from its first to its last."""
-    by_schedule: dict[str, list[int]] = {}
-    for name, nominal, *_ in fires:
-        by_schedule.setdefault(name, []).append(nominal)
-    for times in by_schedule.values():
-        assert times == list(range(times[0], times[-1] + 1, 2))
-
-
-@contextmanager
-def private_redis(
-    folder: Path,
-) -> Iterator[tuple[str, list[subprocess.Popen], Callable[[], subprocess.Popen]]]:
-    """Start a Redis of our own, which may be killed; it keeps what it has been given."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = ["redis-server", "--port", str(port), "--save", "", "--appendonly", "yes"]
-    command += ["--dir", str(folder), "--appendfsync", "always"]
-
-    def start() -> subprocess.Popen:
-        return subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-
-    server = [start()]
-    try:
-        yield f"redis://127.0.0.1:{port}/0", server, start
-    finally:
-        server[0].send_signal(signal.SIGCONT)
-        server[0].kill()
-        server[0].wait(10)
+pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
 
 
 @pytest.mark.postgres
 @pytest.mark.redis
-@pytest.mark.parametrize("fault", ["killed", "silent"])
+@pytest.mark.mariadb
+@pytest.mark.rabbitmq
+@pytest.mark.parametrize("fault", ["close", "silence"])
 def test_fires_wait_for_a_broker_that_is_away(
-    tmp_path, fresh_database, postgres_url, redis_url, fault
+    tmp_path, fresh_database, postgres_url, mariadb_url, fault
 ):
     """
-    With Redis killed, or accepting and saying nothing, no fire is lost; all go out after.
+    With the broker gone, or accepting and saying nothing, beat ticks on and no fire is
+    lost; within five seconds of its return all have gone out.
     """
-    with private_redis(tmp_path) as (url, server, start):
-        host = Host.on(tmp_path, database_url=fresh_database(postgres_url), broker_url=url)
-        declare(host)
-        try:
-            beat = host.beat()
-            wait_until(lambda: fires_of(host), seconds=40, what="the first fire")
-            if fault == "killed":
-                server[0].kill()
-                server[0].wait(10)
-            else:
-                server[0].send_signal(signal.SIGSTOP)
-            time.sleep(15)
-            if fault == "killed":
-                server[0] = start()
-            else:
-                server[0].send_signal(signal.SIGCONT)
-            back_at = time.time()
-            wait_until(
-                lambda: any(
-                    nominal > back_at + 4 and state == "published"
-                    for _name, nominal, state, *_ in fires_of(host)
-                ),
-                seconds=60,
-                what="fires after the return of the broker",
-            )
-            assert beat.is_alive
-        finally:
-            host.stop_all()
+    with ExitStack() as stages:
+        both = [
+            stages.enter_context(stage(tmp_path / broker, fresh_database(url), broker))
+            for url, broker in ((postgres_url, "redis"), (mariadb_url, "rabbitmq"))
+        ]
+        beats = []
+        for on in both:
+            on.declare(3)
+            beats += on.beats(1)
+        for on in both:
+            getattr(on.broker, fault)()
+        away_at = both[0].now()
+        time.sleep(max(15, SECONDS))
+        ticks = [
+            on.rows("SELECT MAX(ticked_at) > MAX(started_at) FROM recurring_jobs_beat")
+            for on in both
+        ]
+        back_at = both[0].now()
+        for on in both:
+            on.broker.open()
+        for on in both:
+            on.wait_past(back_at + 2)
+            on.host.stop_all()
+        assert all(beat.popen.returncode == 0 for beat in beats)
 
-        fires = fires_of(host)
+        ledgers = [on.fires() for on in both]
+        problems = [on.problems() for on in both]
 
-    check_no_gap(fires)
-    during = [fire for fire in fires if fire[1] < back_at]
-    assert len(during) > 15
-    assert {state for _name, _nominal, state, *_ in during} == {"published"}
+    assert problems == [[], []]
+    assert ticks == [[(True,)], [(True,)]]
+    for fires in ledgers:
+        during = [fire for fire in fires if away_at < fire.nominal_at < back_at]
+        assert len(during) > 15
+        assert {fire.state for fire in during} == {"published"}
+        assert max(fire.published_at for fire in during) < back_at + 5
 
 
-@pytest.mark.postgres
-@pytest.mark.redis
+@pytest.mark.parametrize(("database", "broker"), [POSTGRES_AND_REDIS, MARIADB_AND_RABBITMQ])
 def test_beats_off_over_five_slots_follow_each_policy(
-    tmp_path, fresh_database, postgres_url, redis_url
+    tmp_path, fresh_database, request, database, broker
 ):
     """
     After an outage each schedule does with what it missed as it says, all of it on record.
     """
-    host = Host.on(tmp_path, database_url=fresh_database(postgres_url), broker_url=redis_url)
-    declare(host, count=4)
-    host.python(
-        "from datetime import timedelta\n"
-        "from recurring_jobs.models import Schedule\n"
-        "from recurring_jobs.periodic import upcoming\n"
-        "from recurring_jobs.periodic.clock import database_now\n"
-        "upcoming.apply_changes(now=database_now('default'), using='default', limit=99)\n"
-        "for number, misfire in enumerate(['latest', 'earliest', 'all', 'skip']):\n"
-        "    Schedule.objects.filter(periodic_task__name=f'slot-{number}').update(\n"
-        "        misfire=misfire, grace=timedelta(seconds=1), max_catchup=3)\n"
-        "print(Schedule.objects.filter(next_fire_at__isnull=False).count())"
-    )
-    time.sleep(11)
-    try:
-        host.beat()
-        wait_until(
-            lambda: len({name for name, *_ in fires_of(host)}) == 4,
-            seconds=40,
-            what="a fire of each schedule",
+    url = fresh_database(request.getfixturevalue(f"{database}_url"))
+    policy = {"grace": timedelta(seconds=1), "max_catchup": 3}
+    with stage(tmp_path, url, broker) as on:
+        on.declare(
+            {name: {"misfire": name, **policy} for name in ("latest", "earliest", "all", "skip")}
         )
-        time.sleep(3)
-    finally:
-        host.stop_all()
+        time.sleep(5 * SLOT + 1)
+        on.beats(1)
+        on.wait_past(on.now())
+        on.host.stop_all()
 
-    fires = fires_of(host)
+        fires, problems = on.fires(), on.problems()
 
-    def of(number: int, state: str) -> list[list]:
-        return [fire for fire in fires if fire[0] == f"slot-{number}" and fire[2] == state]
+    def of(misfire: str, state: str) -> list[FireRow]:
+        return [fire for fire in fires if (fire.schedule, fire.state) == (misfire, state)]
 
-    # However late the beat came, each nominal time is taken, stood for or missed once.
-    for number in range(4):
-        slots = sorted(nominal for name, nominal, *_ in fires if name == f"slot-{number}")
-        first = min(fire[1] - 2 * (fire[3] - 1) for fire in fires if fire[0] == f"slot-{number}")
-        if number != 1:  # the earliest stands for what came after it
-            assert (
-                sum(fire[3] for fire in fires if fire[0] == f"slot-{number}")
-                == (slots[-1] - first) // 2 + 1
+    assert problems == []
+    assert of("latest", "published")[0].stands_for >= 5
+    assert of("earliest", "published")[0].stands_for >= 5
+    assert [fire.stands_for for fire in of("all", "published")[:3]] == [1, 1, 1]
+    assert of("all", "missed")[0].stands_for >= 2
+    assert of("skip", "missed")[0].stands_for >= 5
+    assert not of("latest", "missed") + of("earliest", "missed")
+
+
+@pytest.mark.faketime
+@pytest.mark.parametrize(("database", "broker"), [POSTGRES_AND_REDIS, MARIADB_AND_RABBITMQ])
+def test_clocks_of_hosts_do_not_matter(
+    tmp_path, fresh_database, request, faketime, database, broker
+):
+    """
+    One beat is an hour ahead, and then the clocks of both jump back and forth: every slot
+    goes out once, and in time.
+    """
+    url = fresh_database(request.getfixturevalue(f"{database}_url"))
+    with stage(tmp_path, url, broker) as on:
+        on.declare(3)
+        clocks = [tmp_path / "ahead", tmp_path / "right"]
+        for clock, shift in zip(clocks, ("+3600s", "+0s"), strict=True):
+            clock.write_text(f"{shift}\n")
+            on.host.start(
+                *("tests.live.moved_clock", "-A", "tests.host", "beat", "-l", "info"),
+                f"--pidfile={clock}.pid",
+                env={
+                    "LD_PRELOAD": faketime,
+                    "DONT_FAKE_MONOTONIC": "1",
+                    "FAKETIME_NO_CACHE": "1",
+                    "FAKETIME_TIMESTAMP_FILE": str(clock),
+                },
             )
-    assert max(fire[3] for fire in of(0, "published")) >= 5
-    assert of(1, "published")[0][3] >= 5
-    assert of(2, "missed")[0][3] >= 2
-    assert of(3, "missed")[0][3] >= 5
-    assert all(fire[3] == 1 for fire in [*of(2, "published"), *of(3, "published")])
+        on.wait_for(on.fires, what="the first fire")
+        skews = "SELECT MAX(clock_skew) FROM recurring_jobs_beat"
+        on.wait_for(lambda: on.rows(skews)[0][0], what="the beats")
+        for shifts in (("+3600s", "+0s"), ("-3600s", "+3600s"), ("+5s", "-3600s"), ("+0s", "+0s")):
+            for clock, shift in zip(clocks, shifts, strict=True):
+                clock.write_text(f"{shift}\n")
+            time.sleep(SECONDS / 5)
+        on.wait_past(on.now())
+        on.host.stop_all()
+
+        fires, problems = on.fires(), on.problems()
+
+    assert problems == []
+    assert len(fires) > 3 * SECONDS / SLOT / 2
+    assert max(fire.late for fire in fires[3:]) < 2

@@ -7,8 +7,9 @@ import signal
 
 import pytest
 
-from tests.live.faults import Proxy, scene
+from tests.live.faults import scene
 from tests.live.processes import wait_until
+from tests.live.proxy import Proxy
 
 pytestmark = [pytest.mark.live, pytest.mark.postgres, pytest.mark.timeout(300)]
 

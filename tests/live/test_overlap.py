@@ -7,7 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.live.processes import Host, wait_until
+from tests.live.beats import MARIADB_AND_RABBITMQ, POSTGRES_AND_REDIS, seconds_of, stage
+from tests.live.faults import HEARTBEAT
+from tests.live.processes import Host, Process, wait_until
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
 
@@ -74,3 +76,66 @@ def test_running_one_gives_way_to_the_next(
     assert {run[0] for run in runs[:2]} == {state}
     begun = sorted(run[1] for run in told["runs"] if run[1])
     assert runs[0][2] <= begun[1] + 0.5
+
+
+RUNS = """
+SELECT task.name, run.state, run.started_at, run.finished_at
+FROM recurring_jobs_run run
+JOIN recurring_jobs_fire fire ON fire.id = run.fire_id
+JOIN recurring_jobs_schedule schedule ON schedule.id = fire.schedule_id
+JOIN django_celery_beat_periodictask task ON task.id = schedule.periodic_task_id
+"""
+
+
+@pytest.mark.parametrize(("database", "broker"), [POSTGRES_AND_REDIS, MARIADB_AND_RABBITMQ])
+def test_killed_run_does_not_stop_its_schedule(tmp_path, fresh_database, request, database, broker):
+    """
+    The workers are killed while a run of each overlap policy is at work: each schedule goes
+    on, and but for those that allow it no two runs of one schedule are at work at once.
+    """
+    url = fresh_database(request.getfixturevalue(f"{database}_url"))
+    policies = ["allow", "skip", "buffer_one", "buffer_all", "cancel_other", "terminate_other"]
+    at_once: list[tuple] = []
+    with stage(tmp_path, url, broker, env={"HOST_HEARTBEAT": str(HEARTBEAT)}) as on:
+        on.declare(
+            {name: {"overlap": name} for name in policies},
+            task="live.works",
+            every=4,
+            kwargs={name: {"seconds": 5 if name == "cancel_other" else -5} for name in policies},
+        )
+
+        def rows() -> dict[str, list[tuple]]:
+            found: dict[str, list[tuple]] = {name: [] for name in policies}
+            for name, *row in on.rows(RUNS):
+                found[name].append(tuple(row))
+            for name in policies[1:]:
+                working = [row for row in found[name] if row[0] == "running"]
+                at_once.extend((name, working) for _ in working[1:])
+            return found
+
+        def work() -> Process:
+            return on.host.worker("-Q", on.queue, "-I", "tests.live.overlap_tasks", "-c", "8")
+
+        worker = work()
+        on.host.beat()
+        on.wait_for(
+            lambda: all(any(row[0] == "running" for row in each) for each in rows().values()),
+            what="a run of each schedule",
+        )
+        worker.kill()
+        killed_at = on.now()
+        work()
+        on.wait_for(
+            lambda: all(
+                any(row[2] and seconds_of(row[1]) > killed_at + 2 for row in each)
+                for each in rows().values()
+            ),
+            what="a later run of each schedule to end",
+            seconds=90,
+        )
+        on.host.stop_all()
+
+        problems = on.problems()
+
+    assert problems == []
+    assert at_once == []

@@ -10,6 +10,13 @@ from django.db.models import Model
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
+#: Seconds after which the database ends a transaction in which nothing happens.
+IDLE_AT_MOST = 5
+_END_WHEN_IDLE = {
+    "postgresql": f"SET SESSION idle_in_transaction_session_timeout = '{IDLE_AT_MOST}s'",
+    "mysql": f"SET SESSION idle_transaction_timeout = {IDLE_AT_MOST}",
+}
+
 _Row = TypeVar("_Row", bound=Model)
 
 
@@ -24,3 +31,20 @@ def locked(rows: QuerySet[_Row], *, waits: bool = False) -> QuerySet[_Row]:
         return rows
     skips = features.has_select_for_update_skip_locked and not waits
     return rows.select_for_update(skip_locked=skips)
+
+
+def end_when_idle(using: str) -> None:
+    """
+    Have the database end a transaction of this connection in which nothing happens.
+
+    A process that is stopped in the middle would otherwise hold its rows for as long as it
+    is. MySQL, and SQLite, cannot.
+    """
+    connection = connections[using]
+    statement = _END_WHEN_IDLE.get(connection.vendor)
+    if statement is None or (
+        connection.vendor == "mysql" and not getattr(connection, "mysql_is_mariadb", False)
+    ):
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(statement)

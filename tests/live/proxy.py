@@ -1,0 +1,78 @@
+"""A way to a server that can be cut, or fall silent."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+_PORTS = {"postgres": 5432, "mysql": 3306, "redis": 6379, "amqp": 5672}
+_USERS = {"postgres": "postgres"}
+
+
+class Proxy:
+    """Stands between a process and a database or broker."""
+
+    def __init__(self, url: str) -> None:
+        target = urlsplit(url)
+        self._address = (target.hostname or "127.0.0.1", target.port or _PORTS[target.scheme])
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._is_open = True
+        self._flows = threading.Event()
+        self._flows.set()
+        self._pairs: list[socket.socket] = []
+        port = self._server.getsockname()[1]
+        user = target.netloc.rpartition("@")[0] or _USERS.get(target.scheme, "")
+        place = f"{user}@127.0.0.1:{port}" if user else f"127.0.0.1:{port}"
+        self.url = target._replace(netloc=place).geturl()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        """Cut all connections, and refuse new ones."""
+        self._is_open = False
+        for end in self._pairs:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def silence(self) -> None:
+        """Accept connections and keep those there are, and let nothing through."""
+        self._flows.clear()
+
+    def open(self) -> None:
+        """Let everything through again."""
+        self._is_open = True
+        self._flows.set()
+
+    def end(self) -> None:
+        self.close()
+        self._flows.set()
+        # On Linux a close alone does not wake who waits for a connection.
+        with suppress(OSError):
+            self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        for end in self._pairs:
+            end.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                near, _ = self._server.accept()
+            except OSError:
+                return
+            if not self._is_open:
+                near.close()
+                continue
+            far = socket.create_connection(self._address)
+            self._pairs += [near, far]
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                self._flows.wait()
+                sink.sendall(data)
+        for end in (source, sink):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
