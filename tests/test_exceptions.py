@@ -21,9 +21,11 @@ from recurring_jobs.exceptions import (
     InvalidRuleError,
     InvalidTaskOptionError,
     InvalidTriggerError,
+    LedgerError,
     LockChangedError,
     LockLostError,
     NoLockError,
+    NoNextFireError,
     NotSendableError,
     OverlapKeyError,
     RecurringJobsError,
@@ -130,6 +132,14 @@ WORDS = {
         "The broker redis://localhost:6379/0 cannot be reached (Connection refused). "
         "Start it, or correct CELERY_BROKER_URL.",
     ),
+    "the next fire": (
+        NoNextFireError("report"),
+        "'report' has no next fire: it has ended, or is paused or set aside.",
+    ),
+    "the ledger": (
+        LedgerError(["One is wrong.", "So is another."]),
+        "The ledger is not sound:\n- One is wrong.\n- So is another.",
+    ),
     "the app": (
         CeleryAppMissingError("shop"),
         "The project's Celery app is not loaded. "
@@ -169,7 +179,7 @@ def test_errors_are_one_tree():
     ]
 
     assert all(issubclass(each, RecurringJobsError) for each in ours)
-    kinds = (ValueError, LookupError, OSError, RuntimeError, TimeoutError, ImportError)
+    kinds = (ValueError, LookupError, OSError, RuntimeError, ImportError, AssertionError)
     assert [
         each for each in ours if each.__name__.endswith("Error") and not issubclass(each, kinds)
     ] == []
