@@ -8,7 +8,9 @@ import django
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from recurring_jobs.models import Beat, Schedule
 from recurring_jobs.recurrence.occurrences import generate_occurrences
 from tests.admin.rows import (
     PAYLOAD,
@@ -158,6 +160,19 @@ def rows() -> dict[str, str]:
             recurrence_parent=todo,
             recurrence_id=f"2026030{week + 1}T090000",
         )
+    for number, hour in enumerate((1, 2, 2, 5, 9, 14)):
+        make_run(
+            "failed" if number % 3 == 0 else "succeeded",
+            task=("shop.tasks.charge", "shop.tasks.mail")[number % 2],
+            worker="celery@web-1",
+            heartbeat_at=timezone.now(),
+            created_at=timezone.now() - timedelta(hours=hour),
+        )
+    interval = IntervalSchedule.objects.create(every=7, period="minutes")
+    beating = PeriodicTask.objects.create(name="poll", task="host.poll", interval=interval)
+    soon = timezone.now() + timedelta(minutes=3)
+    Schedule.objects.create(periodic_task=beating, next_fire_at=soon)
+    Beat.objects.create(name="web-1:4711", started_at=timezone.now(), ticked_at=timezone.now())
     base = "/admin/recurring_jobs"
     beat = "/admin/django_celery_beat/periodictask"
     return {

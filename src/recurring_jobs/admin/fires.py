@@ -27,9 +27,13 @@ if TYPE_CHECKING:
 
 #: The colour of each state that a fire without a run can have.
 FIRE_KINDS = {
+    Fire.State.WAITING: "quiet",
+    Fire.State.BUFFERED: "quiet",
     Fire.State.CLAIMED: "busy",
     Fire.State.PUBLISHED: "busy",
     Fire.State.MISSED: "warn",
+    Fire.State.SKIPPED: "quiet",
+    Fire.State.DROPPED: "warn",
     Fire.State.REFUSED: "bad",
 }
 

@@ -1,0 +1,62 @@
+"""What will fire in the hours to come, of every kind of trigger, on real time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from recurring_jobs.exceptions import RecurringJobsError
+from recurring_jobs.models import Schedule
+from recurring_jobs.periodic import beat_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+#: How many schedules are told, those that fire next.
+MOST_SCHEDULES: Final = 30
+#: With more fires than this a schedule is told as firing all the time.
+MOST_FIRES: Final = 48
+
+
+@dataclass(frozen=True)
+class Coming:
+    """The fires of one schedule in the hours to come; with *is_dense* there are more."""
+
+    schedule: Schedule
+    times: tuple[datetime, ...]
+    is_dense: bool
+
+
+def coming_fires(end: datetime) -> list[Coming]:
+    """Return what fires before *end*: of the first MOST_SCHEDULES, the next one first."""
+    kinds = (f"periodic_task__{kind}" for kind in ("interval", "crontab", "solar", "clocked"))
+    soon = (
+        Schedule.objects.filter(
+            next_fire_at__lt=end, periodic_task__enabled=True, set_aside_reason=""
+        )
+        .select_related("periodic_task", *kinds)
+        .order_by("next_fire_at")[:MOST_SCHEDULES]
+    )
+    return [_coming(schedule, end) for schedule in soon]
+
+
+def _coming(schedule: Schedule, end: datetime) -> Coming:
+    expires = schedule.periodic_task.expires
+    times = tuple(islice(_times(schedule, min(end, expires or end)), MOST_FIRES + 1))
+    return Coming(schedule, times[:MOST_FIRES], is_dense=len(times) > MOST_FIRES)
+
+
+def _times(schedule: Schedule, end: datetime) -> Iterator[datetime]:
+    try:
+        trigger = beat_tables.trigger_of(schedule.periodic_task)
+    except RecurringJobsError:
+        return  # changed a moment ago, and not looked at by a beat yet
+    at, left = schedule.next_fire_at, schedule.remaining_fires
+    if schedule.periodic_task.one_off:
+        left = 1
+    while at is not None and at < end and left != 0:
+        yield at
+        left = None if left is None else left - 1
+        at = trigger.next_after(at)

@@ -1,0 +1,1 @@
+"""What templates of the admin are extended with."""
