@@ -18,6 +18,7 @@ from recurring_jobs.periodic.plan import (
     Kind,
     Plan,
     Stored,
+    find_drift,
     make_plan,
 )
 
@@ -27,11 +28,16 @@ NIGHTLY = Declaration(
 )
 
 
-def stored(declaration: Declaration = NIGHTLY, *, is_over=False, **edits) -> Stored:
+def stored(declaration: Declaration = NIGHTLY, *, is_over=False, is_past=False, **edits) -> Stored:
     """The row that *declaration* left, with what people changed since."""
     values = declaration.values()
     return Stored(
-        declaration.name, {**values, **edits}, values, declaration.source, is_over=is_over
+        declaration.name,
+        {**values, **edits},
+        values,
+        declaration.source,
+        is_over=is_over,
+        is_past=is_past,
     )
 
 
@@ -274,6 +280,36 @@ def test_one_off_that_has_fired_is_not_drift():
     assert made.is_empty
     assert not made.differs
     assert made.ended == ()
+
+
+def test_disabled_schedule_whose_end_has_gone_is_not_drift():
+    """
+    Whoever disabled it: where nothing would fire any more, there is nothing to decide.
+    """
+    row = stored(enabled=False, is_past=True)
+
+    made = plan([NIGHTLY], [row])
+
+    assert made.is_empty
+    assert not made.differs
+    assert plan([NIGHTLY], [row], force=True).is_empty
+    assert find_drift(row) == ()
+
+
+@pytest.mark.parametrize("is_over", [True, False], ids=["ran to its end", "paused before"])
+def test_schedule_whose_end_is_put_off(is_over):
+    """
+    A later end in code enables what ran to its end, and leaves a person's pause in place.
+    """
+    summer = replace(NIGHTLY, end_time=NOW)
+    longer = replace(NIGHTLY, end_time=NOW.replace(year=2027))
+
+    made = plan([longer], [stored(summer, enabled=False, is_past=True, is_over=is_over)])
+
+    assert [each.field for each in made.changes[0].fields] == (
+        ["end_time", "enabled"] if is_over else ["end_time"]
+    )
+    assert [each.field for each in made.drift] == ([] if is_over else ["enabled"])
 
 
 def test_single_time_that_never_fired_is_told():

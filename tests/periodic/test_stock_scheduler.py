@@ -33,25 +33,14 @@ def clock(celery_app):
     celery_app.conf.task_routes = {"*": {"queue": "stock"}}
     for name, trigger in {**TRIGGERS, "rule": RULE}.items():
         periodic_task(trigger, name=name, kwargs={"name": name})("app.clean")
+    ended = {"end_time": MORNING - timedelta(days=1), "kwargs": {"name": "ended"}}
+    periodic_task(Every(hours=1), name="ended", **ended)("app.clean")
     with time_machine.travel(MORNING, tick=False) as clock:
         sync_schedules(app=celery_app, now=MORNING)
         yield clock
 
 
-def test_every_row_can_be_read(clock, celery_app):
-    """
-    The stock scheduler makes a schedule of each row, those of rules included.
-    """
-    read = {task.name: task.schedule for task in PeriodicTask.objects.all()}
-
-    assert read.keys() == {*TRIGGERS, "rule"}
-    assert all(schedule.is_due(MORNING) for schedule in read.values())
-
-
-def test_everything_but_rules_fires(clock, celery_app):
-    """
-    Within a day each schedule but the rule is sent; the stand-in of a rule never is.
-    """
+def run_for_a_day(clock, celery_app) -> None:
     for _ in range(24 * 2):
         clock.shift(timedelta(minutes=30))
         # A new one each time: it looks for changes by a clock that does not move here.
@@ -60,6 +49,23 @@ def test_everything_but_rules_fires(clock, celery_app):
             scheduler.tick()
         scheduler.sync()
 
+
+def test_every_row_can_be_read(clock, celery_app):
+    """
+    The stock scheduler makes a schedule of each row, those of rules included.
+    """
+    read = {task.name: task.schedule for task in PeriodicTask.objects.all()}
+
+    assert read.keys() == {*TRIGGERS, "rule", "ended"}
+    assert all(schedule.is_due(MORNING) for schedule in read.values())
+
+
+def test_everything_but_rules_fires(clock, celery_app):
+    """
+    Within a day each schedule but the rule is sent; the stand-in of a rule never is.
+    """
+    run_for_a_day(clock, celery_app)
+
     sent = set()
     with celery_app.connection_for_read() as connection, connection.SimpleQueue("stock") as queue:
         while queue.qsize():
@@ -67,3 +73,17 @@ def test_everything_but_rules_fires(clock, celery_app):
             sent.add(message.payload[1]["name"])
             message.ack()
     assert sent == set(TRIGGERS)
+
+
+def test_what_it_disabled_is_no_drift(clock, celery_app):
+    """
+    A single time that it fired, and a schedule past its end, are not taken for paused by hand.
+    """
+    run_for_a_day(clock, celery_app)
+
+    made = sync_schedules(app=celery_app, now=MORNING + timedelta(days=1), dry_run=True)
+
+    disabled = PeriodicTask.objects.filter(enabled=False).values_list("name", flat=True)
+    assert set(disabled) == {"once", "ended"}
+    assert not made.differs
+    assert made.ended == ()

@@ -16,6 +16,7 @@ from recurring_jobs.exceptions import (
 )
 from recurring_jobs.models import Schedule
 from recurring_jobs.periodic import ledger, registry, upcoming
+from recurring_jobs.periodic.beat_fires import mark_fired
 from recurring_jobs.periodic.beat_tables import trigger_of
 from recurring_jobs.periodic.sync import sync_schedules
 
@@ -340,6 +341,30 @@ def test_end_is_kept_where_other_schedulers_look(celery_app):
     sync(celery_app, {"one": {"expires": 60}})
     assert (task().expires, task().expire_seconds) == (None, 60)
     assert sync(celery_app, {"one": {"expires": 60}}).is_settled
+
+
+@pytest.mark.parametrize(
+    ("last", "comes_back"),
+    [
+        pytest.param(timedelta(minutes=10), True, id="ran to its end"),
+        pytest.param(timedelta(days=3), False, id="paused before"),
+    ],
+)
+def test_schedule_that_came_to_its_end(celery_app, last, comes_back):
+    """
+    Its end is no drift, and a later one in code goes on with it, unless it had been paused.
+    """
+    hourly = {"trigger": Every(hours=1), "end_time": TEN - timedelta(hours=5)}
+    sync(celery_app, {"one": hourly})
+    ended = hourly["end_time"]
+    mark_fired([task().pk], at=ended - last, times=3, is_over=True, using="default")
+
+    over = sync(celery_app, {"one": hourly})
+    longer = sync(celery_app, {"one": {**hourly, "end_time": TEN + timedelta(days=9)}})
+
+    assert not over.differs
+    assert task().enabled is comes_back
+    assert [each.field for each in longer.drift] == ([] if comes_back else ["enabled"])
 
 
 def test_only_the_named_are_touched(celery_app):

@@ -128,9 +128,11 @@ def stored_of(task: PeriodicTask, *, now: datetime) -> Stored:
     schedule: Schedule | None = getattr(task, "recurring_schedule", None)
     try:
         trigger = trigger_of(task)
-        spec, is_over = trigger.spec(), task.one_off or trigger.is_over(now)
+        spec = trigger.spec()
+        is_past = not task.enabled and _is_past(task, trigger, now)
+        is_over = not task.enabled and _has_ended(task, trigger, now)
     except RecurringJobsError as error:
-        spec, is_over = {"unreadable": str(error)}, False
+        spec, is_past, is_over = {"unreadable": str(error)}, False, False
     values = {
         "task": task.task,
         "trigger": spec,
@@ -154,7 +156,6 @@ def stored_of(task: PeriodicTask, *, now: datetime) -> Stored:
     }
     if schedule is not None:
         values["remaining_fires"] = _count_given(schedule)
-        is_over = is_over or schedule.remaining_fires == 0
     return Stored(
         name=task.name,
         values=values,
@@ -162,7 +163,8 @@ def stored_of(task: PeriodicTask, *, now: datetime) -> Stored:
         kept={} if schedule is None else schedule.kept,
         declared_in="" if schedule is None else schedule.declared_in,
         is_withdrawn=schedule is not None and schedule.withdrawn_at is not None,
-        is_over=bool(is_over and not task.enabled and task.total_run_count),
+        is_over=is_over,
+        is_past=is_past,
     )
 
 
@@ -170,6 +172,23 @@ def _count_given(schedule: Schedule) -> int | None:
     """Return from what *schedule* counts down: what is less than the code's word came of it."""
     given, left = schedule.applied.get("remaining_fires"), schedule.remaining_fires
     return given if given is not None and left is not None and left < given else left
+
+
+def _is_past(task: PeriodicTask, trigger: Trigger, now: datetime) -> bool:
+    return trigger.is_over(now) or (task.expires is not None and task.expires <= now)
+
+
+def _has_ended(task: PeriodicTask, trigger: Trigger, now: datetime) -> bool:
+    """Return whether *task* has fired for the last time, and was not paused before that."""
+    if not task.total_run_count:
+        return False
+    schedule: Schedule | None = getattr(task, "recurring_schedule", None)
+    if task.one_off or trigger.is_over(now) or (schedule and schedule.remaining_fires == 0):
+        return True
+    if task.expires is None or task.last_run_at is None:
+        return False
+    following = trigger.next_after(task.last_run_at)
+    return following is None or following >= task.expires
 
 
 def _every(row: IntervalSchedule, schedule: Schedule | None) -> Every:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 #: The fields whose change lets a schedule that had ended begin anew.
-_BEGINNINGS = {"trigger", "remaining_fires"}
+_BEGINNINGS = {"trigger", "end_time", "remaining_fires"}
 
 
 class Kind(StrEnum):
@@ -46,6 +46,8 @@ class Stored:
     is_withdrawn: bool = False
     #: Disabled because it had fired for the last time, not because a person paused it.
     is_over: bool = False
+    #: Disabled, by whomever, and without a time to come: enabled, it would not fire either.
+    is_past: bool = False
     #: Fields in which a person keeps another value: the declared one of that time.
     kept: Mapping[str, Any] = field(default_factory=dict)
 
@@ -217,7 +219,7 @@ def find_drift(row: Stored) -> tuple[Drift, ...]:
         for name, word in row.applied.items()
         if name in row.values
         and row.values[name] != word
-        and not (name == "enabled" and row.is_over)
+        and not (name == "enabled" and (row.is_over or row.is_past))
     )
 
 
@@ -231,8 +233,8 @@ def _ended(
     declared: Mapping[str, Declaration], stored: Mapping[str, Stored], now: datetime
 ) -> Iterator[str]:
     for name, declaration in declared.items():
-        has_run = name in stored and stored[name].is_over
-        if declaration.trigger.is_over(now) and not has_run:
+        is_known = name in stored and (stored[name].is_over or stored[name].is_past)
+        if declaration.trigger.is_over(now) and not is_known:
             yield name
 
 
@@ -268,18 +270,21 @@ def _merge(declaration: Declaration, row: Stored, *, force: bool) -> tuple[Chang
     ours, base = declaration.values(), _base(declaration, row)
     changed: list[FieldChange] = []
     drifted: list[Drift] = []
-    for name, new in ours.items():
+    # Whether it is enabled is looked at last: what has come to its end is not compared.
+    for name, new in sorted(ours.items(), key=lambda item: item[0] == "enabled"):
         old = row.values[name]
-        if old == new or (name == "enabled" and row.is_over):
+        if old == new:
             continue
         is_edit = name in base and old != base[name] and not _is_unreadable(old)
+        if name == "enabled" and (row.is_over or row.is_past):
+            if not any(each.field in _BEGINNINGS for each in changed):
+                continue
+            is_edit = is_edit and not row.is_over
         if is_edit and not force and (base[name] == new or name in row.kept):
             is_kept = name in row.kept and row.kept[name] == new
             drifted.append(Drift(row.name, name, old, new, is_kept))
         else:
             changed.append(FieldChange(name, old, new, replaces_edit=is_edit))
-    if row.is_over and ours["enabled"] and any(each.field in _BEGINNINGS for each in changed):
-        changed.append(FieldChange("enabled", old=False, new=True))
     # What a person keeps is remembered for as long as it differs.
     kept = {each.field: row.kept[each.field] for each in drifted if each.field in row.kept}
     kind = _kind(row, changed)
