@@ -8,6 +8,7 @@ import pytest
 from celery import Celery, current_app
 from celery._state import get_current_app
 from django.core.management import CommandError, call_command
+from django.core.management.base import SystemCheckError
 from django.test import override_settings
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
@@ -148,6 +149,19 @@ def test_wrong_declarations_exit_2_with_all_sentences():
     ]
 
 
+def test_what_the_system_checks_refuse_exits_2():
+    """
+    Typed at a prompt, the checks come first; a wrong declaration is no difference there either.
+    """
+    with (
+        override_settings(RECURRING_JOBS={"SCHEDULE": {"one": {**REPORT, "misfire": "x"}}}),
+        pytest.raises(SystemCheckError, match="E009") as refused,
+    ):
+        call_command("setup_periodic_tasks", "--check", skip_checks=False)
+
+    assert refused.value.returncode == 2
+
+
 def test_nothing_declared_exits_2():
     """
     A process that loaded no declaration is told so instead of switching everything off.
@@ -250,11 +264,16 @@ def test_what_others_left_is_told_on_stderr():
     assert leftover == result.errors.strip()
 
 
-@pytest.fixture
-def broker_away() -> Iterator[None]:
-    """A current app whose broker nobody runs."""
+@pytest.fixture(
+    params=[
+        pytest.param("amqp://127.0.0.1:1//", id="nobody runs it"),
+        pytest.param("mongodb://me:hunter2@127.0.0.1:1/", id="without its driver"),
+    ]
+)
+def broker_away(request) -> Iterator[None]:
+    """A current app whose broker cannot be reached."""
     before = get_current_app()
-    away = Celery("away", broker="amqp://127.0.0.1:1//")
+    away = Celery("away", broker=request.param)
     yield
     away.close()
     before.set_current()
@@ -269,6 +288,7 @@ def test_broker_that_was_asked_for_and_is_away_exits_3(broker_away):
         run({"report": REPORT}, "--broker")
 
     assert refused.value.returncode == 3
+    assert "hunter2" not in str(refused.value)
     assert not PeriodicTask.objects.exists()
 
 

@@ -9,6 +9,7 @@ from celery._state import get_current_app
 from celery.loaders.default import Loader as EmptyLoader
 from django.conf import settings
 from kombu.exceptions import OperationalError
+from kombu.utils.url import maybe_sanitize_url
 
 from recurring_jobs.exceptions import BrokerAwayError, CeleryAppMissingError
 
@@ -42,9 +43,19 @@ def broker_connection(app: Celery) -> Iterator[Connection]:
     """
     Lend a connection to the broker that was seen to work; raise BrokerAwayError without one.
     """
+    _check_driver(app)
     with broker_of(app), app.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=5)
         yield connection
+
+
+def _check_driver(app: Celery) -> None:
+    try:
+        app.connection_for_write().release()
+    except ImportError as error:
+        url = maybe_sanitize_url(str(app.conf.broker_write_url))
+        problem = f"its driver is not installed: {error}"
+        raise BrokerAwayError(url, problem) from error
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, SystemCheckError
 from django.db import DEFAULT_DB_ALIAS, OperationalError, ProgrammingError, connections, router
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -62,6 +62,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--database", default=None, choices=tuple(connections), help="Database to change."
         )
+
+    def check(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().check(*args, **kwargs)
+        except SystemCheckError as error:
+            error.returncode = 2  # a wrong declaration is among what the checks find
+            raise
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  Django's signature
         using = options["database"] or router.db_for_write(Schedule)
