@@ -1,10 +1,12 @@
 """
 Tasks of the base class beside Celery's own, in one run: ``python benchmarks/tasks.py``.
 
-One worker of one process (the solo pool) takes 10,000 no-op tasks of each kind from
-Redis, kind after kind, several rounds. A task before and one behind them note the time,
-the processor time of the process, and how many queries it has made. On a busy machine
-the processor time is the one to compare. REDIS_URL names the broker, DATABASE_URL the
+A worker of one process (the solo pool) takes 10,000 no-op tasks of each kind from Redis
+(1,000 of the tracked ones), in ten slices that alternate between the kinds, in several
+rounds with new workers. The best slice of each kind counts, since what else the machine
+does can only make one slower. Celery's own tasks run in a worker that does not know this
+package. A task before and one behind each slice note the time, the processor time of the
+worker, and its queries and connections. REDIS_URL names the broker, DATABASE_URL the
 database (a SQLite file where it is not set).
 
 ``--prune 1000000`` deletes so many old runs while two writers insert new ones.
@@ -38,71 +40,106 @@ PREFIX = os.environ.setdefault("BENCHMARK_PREFIX", f"benchmark-{uuid4().hex[:8]}
 DATABASE_URL = os.environ.setdefault(
     "DATABASE_URL", f"sqlite:///{tempfile.mkdtemp(prefix='benchmark-')}/runs.sqlite3"
 )
+#: Which worker this process is: "plain", "ours" or "reuse"; or the one that sends the tasks.
+ROLE = os.environ.get("BENCHMARK_ROLE", "driver")
+IS_PLAIN = ROLE == "plain"
 
 settings.configure(
     SECRET_KEY="benchmarks only",
     INSTALLED_APPS=[
         "django.contrib.contenttypes",
         "django_celery_beat",
-        "recurring_jobs",
+        *([] if IS_PLAIN else ["recurring_jobs"]),
     ],
-    DATABASES={"default": dj_database_url.parse(DATABASE_URL)},
+    DATABASES={"default": {**dj_database_url.parse(DATABASE_URL), "CONN_MAX_AGE": None}},
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     USE_TZ=True,
 )
 # Celery looks here to see that this is a Django project.
 os.environ["DJANGO_SETTINGS_MODULE"] = "tasks"
+app = Celery("benchmark", broker=REDIS_URL)
 django.setup()
 
 from django.core.management import call_command  # noqa: E402  needs the settings
 from django.db import connection  # noqa: E402
+from django.db.backends.signals import connection_created  # noqa: E402
+from django.dispatch import receiver  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from recurring_jobs import BaseTaskWithRetry  # noqa: E402
-from recurring_jobs.models import Run  # noqa: E402
-from recurring_jobs.runs.retention import prune  # noqa: E402
 
-app = Celery("benchmark", broker=REDIS_URL)
+if not IS_PLAIN:
+    from recurring_jobs.models import Run
+    from recurring_jobs.runs.retention import prune
+
 app.conf.update(
     task_ignore_result=True,
     worker_hijack_root_logger=False,
     broker_transport_options={"global_keyprefix": PREFIX},
     broker_connection_retry_on_startup=True,
+    # Celery closes the connections to the database before and after each task, unless:
+    **({"CELERY_DB_REUSE_MAX": 10_000} if ROLE == "reuse" else {}),
 )
+
+
+class Kind(NamedTuple):
+    """Some no-op tasks: in which worker, with which options, and how many of all."""
+
+    role: str
+    options: dict
+    share: float = 1.0
+
+
+#: When our tasks are acknowledged; Celery's are so too, since that alone costs some.
+LATE = {"acks_late": True, "reject_on_worker_lost": True}
 KINDS = {
-    "Celery's Task": {"base": Task},
-    "BaseTaskWithRetry": {"base": BaseTaskWithRetry},
-    "the same, tracked": {"base": BaseTaskWithRetry, "tracked": True},
+    "Celery's Task, early": Kind("plain", {"base": Task}),
+    "Celery's Task": Kind("plain", {"base": Task, **LATE}),
+    "BaseTaskWithRetry": Kind("ours", {"base": BaseTaskWithRetry}),
+    "Celery's Task beside ours": Kind("ours", {"base": Task, **LATE}),
+    "tracked": Kind("ours", {"base": BaseTaskWithRetry, "tracked": True}, 0.1),
+    "tracked, connection kept": Kind("reuse", {"base": BaseTaskWithRetry, "tracked": True}, 0.1),
 }
-WORKER = ("-P", "solo", "-l", "warning", "-Q", "nothing", "--without-gossip", "--without-mingle")
-queries = 0
+ROLES = ("plain", "ours", "reuse")
+SLICES = 10
+WORKER = ["-P", "solo", "-l", "warning", "--without-gossip", "--without-mingle"]
+queries = connections = 0
 
 
-def _count(execute, sql, params, many, context):
+def _count_query(execute, sql, params, many, context):
     global queries  # noqa: PLW0603  one for the process
     queries += 1
     return execute(sql, params, many, context)
 
 
+@receiver(connection_created)
+def _count_connection(**_) -> None:
+    global connections  # noqa: PLW0603  one for the process
+    connections += 1
+
+
 @signals.worker_init.connect
 def _watch(**_) -> None:
-    connection.execute_wrappers.append(_count)
+    connection.execute_wrappers.append(_count_query)
 
 
 def _noop() -> None:
     pass
 
 
-def _note(key: str) -> None:
-    client = redis.Redis.from_url(REDIS_URL)
-    client.rpush(f"{PREFIX}noted-{key}", f"{time.time()} {time.process_time()} {queries}")
-    client.close()
+@app.task(name="note", base=Task)
+def note(key: str) -> None:
+    """Note the time, and what this process has used up to now."""
+    told = f"{time.perf_counter()} {time.process_time()} {queries} {connections}"
+    with redis.Redis.from_url(REDIS_URL) as client:
+        client.rpush(f"{PREFIX}noted-{key}", told)
 
 
-for number, options in enumerate(KINDS.values()):
-    app.task(name=f"noop-{number}", **options)(_noop)
-    # Under way to be noted, so that the same is counted before and after.
-    app.task(name=f"note-{number}", base=Task)(_note)
+NOOPS = {
+    kind: app.task(name=f"noop-{number}", **options)(_noop)
+    for number, (kind, (role, options, _)) in enumerate(KINDS.items())
+    if ROLE in {role, "driver"}
+}
 
 
 def main() -> None:
@@ -119,71 +156,98 @@ def main() -> None:
         write()
         return
     call_command("migrate", verbosity=0)
-    print(f"Django {django.__version__} on {connection.vendor}")
+    print(f"Django {django.__version__} on {connection.vendor}", flush=True)
     if chosen.prune:
         measure_prune(chosen.prune)
     else:
         measure_rates(chosen.tasks, chosen.rounds)
 
 
-def measure_rates(tasks: int, rounds: int) -> None:
-    """Print how many tasks of each kind a worker does in a second, and what they cost."""
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "celery", "-A", "tasks", "worker", *WORKER],
-        cwd=FOLDER,
-    )
-    try:
-        found: dict[str, list[Round]] = {kind: [] for kind in KINDS}
-        for round_number in range(rounds + 1):
-            for number, kind in enumerate(KINDS):
-                one = _one_round(number, tasks if round_number else 100)
-                if round_number:  # The first warms up.
-                    found[kind].append(one)
-    finally:
-        worker.terminate()
-        worker.wait(30)
-        client = redis.Redis.from_url(REDIS_URL)
-        for key in client.scan_iter(PREFIX + "*"):
-            client.delete(key)
-    print(f"\n{'no-op task':<20}{'tasks/s':>9}{'µs of CPU':>11}{'of Celery':>11}{'queries':>9}")
-    plain = median(each.cpu for each in found["Celery's Task"])
-    for kind, each in found.items():
-        wall, cpu = median(one.wall for one in each), median(one.cpu for one in each)
-        print(
-            f"{kind:<20}{tasks / wall:>9.0f}{cpu / tasks * 1e6:>11.1f}{plain / cpu:>11.3f}"
-            f"{each[-1].queries / tasks:>9.2f}"
-        )
-
-
-class Round(NamedTuple):
-    """What some tasks took: seconds on the clock and of the processor, and queries."""
+class Used(NamedTuple):
+    """What a task took: seconds on the clock and of the processor, queries, connections."""
 
     wall: float
     cpu: float
     queries: float
+    connections: float
 
 
-def _one_round(number: int, tasks: int) -> Round:
-    """Have the worker do *tasks* tasks; return what they took."""
-    queue = f"kind-{number}-{uuid4().hex[:6]}"
-    note, noop = app.tasks[f"note-{number}"], app.tasks[f"noop-{number}"]
-    with app.producer_or_acquire() as producer:
-        note.apply_async((queue,), queue=queue, producer=producer)
-        for _ in range(tasks):
-            noop.apply_async(queue=queue, producer=producer)
-        note.apply_async((queue,), queue=queue, producer=producer)
-    app.control.add_consumer(queue)
+def measure_rates(tasks: int, rounds: int) -> None:
+    """Print how many tasks of each kind a worker does in a second, and what they cost."""
+    found: dict[str, list[Used]] = {kind: [] for kind in KINDS}
     client = redis.Redis.from_url(REDIS_URL)
-    while client.llen(f"{PREFIX}noted-{queue}") < 2:
-        time.sleep(0.1)
-        if not app.control.ping(timeout=0.5):
-            app.control.add_consumer(queue)
-    app.control.cancel_consumer(queue)
+    try:
+        for _ in range(rounds):
+            one_round(client, tasks, found)
+    finally:
+        for key in client.scan_iter(PREFIX + "*"):
+            client.delete(key)
+    print(
+        f"\n{'no-op task':<26}{'tasks/s':>8}{'of Celery':>10}{'µs':>7}{'µs more':>9}"
+        f"{'of CPU':>8}{'queries':>9}{'connections':>13}"
+    )
+    plain = min(found["Celery's Task"]).wall
+    for kind, slices in found.items():
+        best = min(slices)
+        cpu = min(used.cpu for used in slices)
+        print(
+            f"{kind:<26}{1 / best.wall:>8.0f}{plain / best.wall:>10.3f}"
+            f"{best.wall * 1e6:>7.0f}{(best.wall - plain) * 1e6:>9.0f}"
+            f"{cpu * 1e6:>8.0f}{best.queries:>9.2f}{best.connections:>13.2f}"
+        )
+
+
+def one_round(client: redis.Redis, tasks: int, found: dict[str, list[Used]]) -> None:
+    """Have new workers do *tasks* tasks of each kind; add what each slice took to *found*."""
+    workers = [
+        subprocess.Popen(
+            worker_command(role),
+            cwd=FOLDER,
+            env={**os.environ, "BENCHMARK_ROLE": role},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for role in ROLES
+    ]
+    try:
+        for kind in KINDS:
+            one_slice(client, kind, 100)  # to warm up
+        for _ in range(SLICES):
+            for kind, (_role, _options, share) in KINDS.items():
+                found[kind].append(one_slice(client, kind, round(tasks * share / SLICES)))
+    finally:
+        for worker in workers:
+            worker.terminate()
+        for worker in workers:
+            worker.wait(30)
+
+
+def worker_command(role: str) -> list[str]:
+    """Return the command of the worker for the tasks of *role*."""
+    name = ("-Q", role, "-n", f"{role}@{PREFIX}")
+    return [sys.executable, "-m", "celery", "-A", "tasks", "worker", *WORKER, *name]
+
+
+def one_slice(client: redis.Redis, kind: str, tasks: int) -> Used:
+    """Have the worker of *kind* do *tasks* tasks; return what they took."""
+    key = uuid4().hex
+    with app.producer_or_acquire() as producer:
+        note.apply_async((key,), queue=key, producer=producer)
+        for _ in range(tasks):
+            NOOPS[kind].apply_async(queue=key, producer=producer)
+        note.apply_async((key,), queue=key, producer=producer)
+    # The worker finds all of them at once; nobody sends while it works.
+    client.rename(PREFIX + key, PREFIX + KINDS[kind].role)
+    deadline = time.monotonic() + 300
+    while client.llen(f"{PREFIX}noted-{key}") < 2:
+        if time.monotonic() > deadline:
+            sys.exit(f"No worker has done the tasks of {kind!r}.")
+        time.sleep(0.05)
     before, after = (
         [float(each) for each in line.split()]
-        for line in client.lrange(f"{PREFIX}noted-{queue}", 0, -1)
+        for line in client.lrange(f"{PREFIX}noted-{key}", 0, -1)
     )
-    return Round(*(last - first for first, last in zip(before, after, strict=True)))
+    return Used(*((last - first) / tasks for first, last in zip(before, after, strict=True)))
 
 
 def measure_prune(rows: int) -> None:
@@ -193,7 +257,7 @@ def measure_prune(rows: int) -> None:
     for first in range(0, rows, 10_000):
         Run.objects.bulk_create(
             Run(
-                id=f"old-{number}",
+                id=f"{PREFIX}{number}",
                 task="noop",
                 state="succeeded",
                 created_at=long_ago + timedelta(seconds=number / 10),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -16,6 +17,10 @@ class RecurringJobsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        if not hasattr(settings, "RECURRING_JOBS"):
+            # It is read for each task; what is not there takes Django ten times as long.
+            settings.RECURRING_JOBS = {}
+
         from recurring_jobs import checks  # noqa: F401  registers itself
         from recurring_jobs.management.after_migrate import sync_after_migrate
         from recurring_jobs.periodic import change_feed, failures

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from celery import shared_task
 from celery.exceptions import Reject
+from celery.signals import task_retry
 
 from recurring_jobs import BaseTaskWithRetry, GiveUp, RetryLater
 
@@ -143,6 +144,47 @@ def kills(self, diary: str) -> None:
     """Kill the process it runs in, each time."""
     _write(diary, f"start {self.request.id} {os.getpid()}")
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@shared_task(name="host.delayed", bind=True, base=BaseTaskWithRetry, tracked=True)
+def delayed(self, diary: str) -> None:
+    """Write its start."""
+    _write(diary, f"start {self.request.id} {os.getpid()}")
+
+
+@shared_task(name="host.plain_delayed", bind=True, acks_late=True)
+def plain_delayed(self, diary: str) -> None:
+    """Do so as a task of Celery's own class."""
+    _write(diary, f"start {self.request.id} {os.getpid()}")
+
+
+@shared_task(name="host.killed_after_retry", bind=True, base=BaseTaskWithRetry, tracked=True)
+def killed_after_retry(self, diary: str) -> None:
+    """Ask for a retry, and lose the worker before it has acknowledged the message."""
+    _write(diary, f"start {self.request.id} {os.getpid()}")
+    if not self.request.retries:
+        raise RetryLater(0)
+
+
+@shared_task(
+    name="host.plain_killed_after_retry", bind=True, acks_late=True, reject_on_worker_lost=True
+)
+def plain_killed_after_retry(self, diary: str) -> None:
+    """Do so as a task of Celery's own class."""
+    _write(diary, f"start {self.request.id} {os.getpid()}")
+    if not self.request.retries:
+        raise self.retry(countdown=0)
+
+
+@task_retry.connect(weak=False)
+def _kill_after_retry(sender, request, **_) -> None:
+    # The next attempt has been sent; the parent has not heard of it yet.
+    if "killed_after_retry" in sender.name:
+        marker = Path(f"{request.args[0]}-{request.id}-killed")
+        if not marker.exists():
+            marker.touch()
+            os.kill(os.getppid(), signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 if os.environ.get("HOST_NEW_TASK"):

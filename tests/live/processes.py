@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -12,10 +13,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def require_pool(pool: str) -> None:
+    """
+    Skip the test where gevent is wanted and not installed, or fail it where CI is set.
+    """
+    if pool != "gevent" or importlib.util.find_spec("gevent"):
+        return
+    absent = "gevent is not installed. To have this test run: pip install gevent"
+    if os.environ.get("CI"):
+        pytest.fail(f"CI is set and {absent}", pytrace=False)
+    pytest.skip(absent)
 
 
 def wait_until(condition: Callable[[], object], *, seconds: float, what: str) -> None:

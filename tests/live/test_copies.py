@@ -77,14 +77,16 @@ def test_a_visibility_timeout_shorter_than_the_task_runs_nothing_again(
     assert results == [("slow", "SUCCESS")]
 
 
-@pytest.mark.redis
-def test_an_outcome_is_told_when_the_database_is_back(tmp_path, fresh_database, postgres_url):
+@pytest.mark.parametrize("broker", BROKERS)
+def test_an_outcome_is_told_when_the_database_is_back(
+    tmp_path, fresh_database, postgres_url, broker
+):
     """
     With the database away as a run ends, its success is on record later, and it ran once.
     """
     url = fresh_database(postgres_url)
     proxy = Proxy(url)
-    with scene(tmp_path, broker="redis", database_url=url) as stage:
+    with scene(tmp_path, broker=broker, database_url=url) as stage:
         stage.host.env["DATABASE_URL"] = proxy.url
         stage.worker("first", "-c", "2")
         stage.worker("second", "-c", "2")

@@ -7,8 +7,9 @@ import signal
 
 import pytest
 
-from tests.live.faults import kill_pids, scene
-from tests.live.processes import wait_until
+from recurring_jobs.runs.heartbeats import LEASE
+from tests.live.faults import HEARTBEAT, kill_pids, scene
+from tests.live.processes import require_pool, wait_until
 
 pytestmark = [pytest.mark.live, pytest.mark.postgres, pytest.mark.timeout(300)]
 
@@ -16,6 +17,10 @@ BROKERS = [
     pytest.param("redis", marks=pytest.mark.redis),
     pytest.param("rabbitmq", marks=pytest.mark.rabbitmq),
 ]
+#: For how many seconds the run with the fewest beats has shown that it is alive.
+BEATEN_FOR = """
+SELECT EXTRACT(EPOCH FROM min(heartbeat_at - started_at)) FROM recurring_jobs_run
+"""
 IDS = {"late-1", "late-2", "early-1", "early-2"}
 
 
@@ -56,6 +61,39 @@ def test_a_killed_worker_loses_no_run(tmp_path, fresh_database, postgres_url, br
             first.kill()
         if whom != "child":
             stage.worker("second", "-c", "4")
+        stage.wait_for_starts(8)
+        stage.gate.touch()
+
+        runs = stage.wait_for_end(IDS)
+
+    assert runs == dict.fromkeys(IDS, ("succeeded", 1))
+    assert stage.count("start") == dict.fromkeys(IDS, 2)
+    assert stage.count("end") == dict.fromkeys(IDS, 1)
+    assert stage.letters() == {}
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("pool", ["threads", "gevent"])
+def test_a_pool_without_children_loses_no_run(tmp_path, fresh_database, postgres_url, pool):
+    """
+    In threads and greenlets runs beat beyond their lease, and start once more after kill -9.
+
+    The worker that finds them lost is of the same pool.
+    """
+    require_pool(pool)
+    url = fresh_database(postgres_url)
+    with scene(tmp_path, broker="redis", database_url=url) as stage:
+        first = stage.worker("first", "-c", "4", "-P", pool)
+        send_four(stage)
+        stage.worker("second", "-c", "4", "-P", pool)
+        wait_until(
+            lambda: stage.rows(BEATEN_FOR)[0][0] > 2 * LEASE * HEARTBEAT,
+            seconds=60,
+            what="beats beyond the lease",
+        )
+        assert stage.said("recurring_jobs.run.lost") == 0
+
+        first.kill()
         stage.wait_for_starts(8)
         stage.gate.touch()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from uuid import uuid4
 
@@ -12,7 +11,7 @@ from kombu.serialization import registry
 
 from recurring_jobs import BaseTaskWithRetry
 from tests.host import tasks
-from tests.live.processes import Host, wait_until
+from tests.live.processes import Host, require_pool, wait_until
 from tests.runs.conftest import attempt
 
 SEND = """
@@ -45,24 +44,15 @@ print(json.dumps({
 }))
 """
 
-POOLS = [
-    pytest.param(
-        pool,
-        marks=[]
-        if pool != "gevent" or importlib.util.find_spec("gevent")
-        else pytest.mark.skip("gevent is not installed"),
-    )
-    for pool in ("prefork", "threads", "solo", "gevent")
-]
-
 
 @pytest.mark.live
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("pool", ["prefork", "threads", "solo", "gevent"])
 def test_each_pool(tmp_path, pool):
     """
     In each pool runs are retried, give up, take turns, and go on in chains and chords.
     """
+    require_pool(pool)
     host = Host.on(tmp_path)
     host.manage("migrate", "-v", "0")
     queue = f"pool-{uuid4().hex[:8]}"

@@ -17,10 +17,10 @@ from django.utils import timezone
 
 from recurring_jobs.models import DeadLetter, Run
 from recurring_jobs.runs import rows
+from recurring_jobs.runs.attempts import HOLD
 from recurring_jobs.runs.execution import execution_of
 from recurring_jobs.runs.heartbeats import Heart, Hold
 from recurring_jobs.runs.states import RunState
-from recurring_jobs.runs.task import HOLD
 from tests.host import tasks
 
 pytestmark = pytest.mark.django_db

@@ -445,8 +445,8 @@ class TestEdges:
         assert not Run.objects.exists()
         lost = [r for r in caplog.records if r.message == "recurring_jobs.run.not_recorded"]
         assert [(record.event, record.run_id) for record in lost] == [
-            ("on_prerun", "edge-1"),
-            ("on_success", "edge-1"),
+            ("begin", "edge-1"),
+            ("succeed", "edge-1"),
         ]
         assert all(record.exc_info for record in lost)
 

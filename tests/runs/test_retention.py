@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from recurring_jobs.models import DeadLetter, Run, TaskLock
@@ -212,3 +212,41 @@ class TestManyDeadLetters:
         lines = capsys.readouterr().out.splitlines()
         assert lines[0].split() == ["count", "task", "exception", "first", "last"]
         assert lines[1].split()[:3] == ["2", "host.add", "OSError"]
+
+    def test_one_is_told_in_full_and_sent_with_other_arguments(self, letters, capsys):
+        """
+        --id tells of one letter; with --requeue and --kwargs it is sent with these.
+        """
+        told, _ = self.run(capsys, "--id", "letter-0")
+        sent, _ = self.run(
+            capsys, "--id", "letter-0", "--requeue", "--args", "[]", "--kwargs", '{"left": 5}'
+        )
+
+        letter = DeadLetter.objects.get(task_id="letter-0")
+        run = Run.objects.get(pk=letter.requeued_as)
+        assert (told["task"], told["args"]) == ("host.add", [0, 1])
+        assert sent == {"sent_as": letter.requeued_as}
+        assert (run.args, run.kwargs, run.retried_from) == ([], {"left": 5}, "letter-0")
+
+    @pytest.mark.parametrize(
+        ("typed", "code", "sentence"),
+        [
+            (("--id", "gone"), 1, "There is no open dead letter of a run of the id 'gone'."),
+            (
+                ("--requeue", "--kwargs", "{}"),
+                2,
+                "--args and --kwargs change one dead letter: give --id and --requeue too.",
+            ),
+            (("--id", "letter-0", "--requeue", "--args", "{"), 2, "--args is not JSON"),
+        ],
+        ids=["gone", "many", "not JSON"],
+    )
+    def test_wrong_use_is_said(self, letters, capsys, typed, code, sentence):
+        """
+        A letter that is not there, arguments for many letters, and what is not JSON.
+        """
+        with pytest.raises(CommandError, match=sentence.replace("{", "\\{")) as caught:
+            self.run(capsys, *typed)
+
+        assert caught.value.returncode == code
+        assert DeadLetter.objects.open().count() == 4

@@ -1,4 +1,4 @@
-"""The traps of Celery's own retries, each shown beside what becomes of it here."""
+"""What a task of the base class does, attempt by attempt; see test_traps.py as well."""
 
 from __future__ import annotations
 
@@ -6,80 +6,17 @@ from datetime import timedelta
 
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
-from celery import Task, current_app
-from celery.contrib.django.task import DjangoTask
-from celery.exceptions import MaxRetriesExceededError, Reject, Retry
+from celery import current_app
+from celery.exceptions import Reject
 
-from recurring_jobs import BaseTaskWithRetry, GiveUp, RetryLater
-from recurring_jobs.models import DeadLetter
+from recurring_jobs import GiveUp, RetryLater
 from tests.host import tasks
 from tests.runs.conftest import attempt
+from tests.runs.test_traps import attempts_of, our_family
+
+__all__ = ["our_family"]  # a fixture
 
 pytestmark = pytest.mark.django_db
-
-
-def family(base):
-    """Make a family as Celery's documentation shows one; a new one, since Celery changes it."""
-    options = {
-        "abstract": True,
-        "autoretry_for": (Exception,),
-        "retry_kwargs": {"max_retries": 5},
-        "retry_backoff": False,
-        "default_retry_delay": 0,
-    }
-    return type("Family", (base,), options)
-
-
-@pytest.fixture
-def plain_family():
-    """A family on Celery's own class."""
-    return family(Task)
-
-
-@pytest.fixture
-def our_family():
-    """The same family on ours."""
-    return family(BaseTaskWithRetry)
-
-
-def attempts_of(task, *args, **kwargs):
-    task.attempts.clear()
-    task.apply(args, kwargs)
-    return len(task.attempts)
-
-
-def test_a_limit_of_the_decorator_is_the_nearest(failing, plain_family, our_family):
-    """
-    A decorator's max_retries wins over the retry_kwargs of a base class.
-    """
-    plain = failing(base=plain_family, max_retries=1)
-    ours = failing(base=our_family, max_retries=1)
-
-    assert attempts_of(plain) == 6
-    assert attempts_of(ours) == 2
-
-
-def test_retry_kwargs_of_the_decorator_leave_the_other_keys(failing, plain_family, our_family):
-    """
-    Retry_kwargs of a decorator without a limit keep that of the base class.
-    """
-    plain = failing(base=plain_family, retry_kwargs={"countdown": 0})
-    ours = failing(base=our_family, retry_kwargs={"countdown": 0})
-
-    assert attempts_of(plain) == 4
-    assert attempts_of(ours) == 6
-
-
-def test_no_limit_in_retry_kwargs_is_none(failing, plain_family, our_family):
-    """
-    Retry_kwargs with max_retries None retry without end, not three times.
-    """
-    plain = failing(base=plain_family, retry_kwargs={"max_retries": None})
-    ours = failing(base=our_family, retry_kwargs={"max_retries": None})
-
-    assert attempts_of(plain) == 4
-    assert ours.max_retries is None
-    assert attempt(ours, retries=1000).sig.options["retries"] == 1001
 
 
 def test_no_limit_as_an_attribute_is_none(failing):
@@ -89,32 +26,6 @@ def test_no_limit_as_an_attribute_is_none(failing):
     task = failing(max_retries=None)
 
     assert attempt(task, retries=1000).sig.options["retries"] == 1001
-
-
-def test_the_limit_of_one_call_is_forgotten(app, plain_family, our_family):
-    """
-    A retry(max_retries=1) made by hand does not change what the task does later.
-    """
-
-    def make(base):
-        def body(self, by_hand):
-            self.attempts.append(by_hand)
-            if by_hand:
-                raise self.retry(exc=ConnectionError(), max_retries=1)
-            raise ConnectionError
-
-        task = app.task(bind=True, base=base, name=f"made.{base.__base__.__name__}", shared=False)(
-            body
-        )
-        task.attempts = []
-        return task
-
-    plain, ours = make(plain_family), make(our_family)
-    attempts_of(plain, by_hand=True)
-    attempts_of(ours, by_hand=True)
-
-    assert attempts_of(plain, by_hand=False) == 2
-    assert attempts_of(ours, by_hand=False) == 6
 
 
 def test_the_limit_of_one_call_counts_for_that_call(app, our_family):
@@ -134,99 +45,6 @@ def test_the_limit_of_one_call_counts_for_that_call(app, our_family):
     assert repr(result.result) == "ConnectionError('away')"
 
 
-def test_a_retry_without_exception_ends_after_its_own_limit(app, our_family):
-    """
-    The MaxRetriesExceededError of a bare self.retry() is not retried again.
-    """
-    attempts = []
-
-    def body(self):
-        attempts.append(self.request.retries)
-        raise self.retry(max_retries=2)
-
-    task = app.task(bind=True, base=our_family, name="made.bare", shared=False)(body)
-    result = task.apply()
-
-    assert attempts == [0, 1, 2]
-    assert isinstance(result.result, MaxRetriesExceededError)
-
-
-def test_exhausted_retries_end_with_the_cause(failing, our_family):
-    """
-    When no retry is left, the exception of the task comes out, by itself or by hand.
-    """
-    assert repr(failing(base=our_family).apply().result) == "ConnectionError('away')"
-
-
-def test_expected_failures_are_dead_letters_too(failing, our_family):
-    """
-    Throws lowers the level of Celery's log line, and nothing else.
-    """
-    task = failing(base=our_family, throws=(ConnectionError,))
-
-    assert attempts_of(task) == 6
-    assert DeadLetter.objects.get().task == task.name
-
-
-def test_delay_on_commit_tells_the_id(failing, django_capture_on_commit_callbacks):
-    """
-    delay_on_commit returns the id of the run, where Celery's returns nothing.
-    """
-    plain, ours = failing(base=DjangoTask), failing()
-
-    with django_capture_on_commit_callbacks():
-        assert plain.delay_on_commit() is None
-        assert isinstance(ours.delay_on_commit(), str)
-        assert ours.apply_async_on_commit(task_id="chosen") == "chosen"
-
-
-def test_eager_retries_wait_as_set(app, settings, monkeypatch):
-    """
-    EAGER_LONGEST_WAIT has eager retries wait as their task says, up to that long.
-    """
-    waits = []
-    monkeypatch.setattr("time.sleep", waits.append)
-    settings.RECURRING_JOBS = {"EAGER_LONGEST_WAIT": timedelta(seconds=2)}
-
-    def body(self):
-        raise ConnectionError
-
-    options = {"retry_backoff": 1, "retry_jitter": False, "max_retries": 3}
-    app.task(bind=True, base=BaseTaskWithRetry, name="made.eager", shared=False, **options)(
-        body
-    ).apply()
-
-    assert waits == [1.0, 2.0, 2.0]
-
-
-def test_the_tasks_of_a_family_share_no_options(app, failing, our_family):
-    """
-    A retry(max_retries=1) made by hand in one task does not reach another of its family.
-    """
-
-    def body(self):
-        raise self.retry(exc=ConnectionError(), max_retries=1)
-
-    app.task(bind=True, base=our_family, name="made.by_hand", shared=False)(body).apply()
-
-    assert our_family.retry_kwargs == {"max_retries": 5}
-    assert attempts_of(failing(base=our_family)) == 6
-
-
-@pytest.mark.parametrize(
-    "exc",
-    [Reject("no"), SoftTimeLimitExceeded(), MaxRetriesExceededError(), GiveUp("closed")],
-    ids=lambda exc: type(exc).__name__,
-)
-def test_what_must_not_be_retried_is_not(failing, exc, plain_family, our_family):
-    """
-    A family that retries any Exception still ends where retrying makes no sense.
-    """
-    assert attempts_of(failing(exc, base=plain_family)) == 6
-    assert attempts_of(failing(exc, base=our_family)) == 1
-    assert attempts_of(failing(exc, base=our_family, dont_autoretry_for=(KeyError,))) == 1
-
-
 def test_a_soft_time_limit_is_retried_where_it_is_named(failing, our_family):
     """
     Naming the very class in autoretry_for retries it.
@@ -234,18 +52,6 @@ def test_a_soft_time_limit_is_retried_where_it_is_named(failing, our_family):
     task = failing(SoftTimeLimitExceeded(), base=our_family, autoretry_for=(SoftTimeLimitExceeded,))
 
     assert attempts_of(task) == 6
-
-
-def test_fractions_of_a_second_count(failing):
-    """
-    A backoff of half a second waits half a second, then one.
-    """
-    options = {"retry_backoff": 0.5, "retry_jitter": False}
-    plain = failing(base=Task, autoretry_for=(Exception,), **options)
-    ours = failing(**options)
-
-    assert [attempt(plain, retries=retry).when for retry in (0, 1, 2)] == [1, 2, 4]
-    assert [attempt(ours, retries=retry).when for retry in (0, 1, 2)] == [0.5, 1.0, 2.0]
 
 
 def test_jitter_stays_below_the_backoff(failing):
@@ -258,21 +64,6 @@ def test_jitter_stays_below_the_backoff(failing):
 
     assert all(0 <= wait < 2 for wait in waits)
     assert len(set(waits)) > 40
-
-
-def test_eager_tasks_that_throw_are_retried_too(failing, plain_family, our_family):
-    """
-    With throw=True all retries happen, and the last exception comes out.
-    """
-    plain, ours = failing(base=plain_family), failing(base=our_family)
-
-    with pytest.raises(Retry):
-        plain.apply(throw=True)
-    with pytest.raises(ConnectionError, match="away"):
-        ours.apply(throw=True)
-
-    assert len(plain.attempts) == 1
-    assert len(ours.attempts) == 6
 
 
 def test_always_eager_runs_retry(app, failing, our_family):

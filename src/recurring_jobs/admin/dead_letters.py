@@ -18,13 +18,14 @@ from recurring_jobs.admin import shown
 from recurring_jobs.admin.actions import ObjectAction, ObjectActionsMixin
 from recurring_jobs.admin.bases import RecordAdmin
 from recurring_jobs.admin.filters import RecentValuesFilter, TaskFilter
+from recurring_jobs.admin.letter_groups import open_groups
 from recurring_jobs.exceptions import LetterClosedError
 from recurring_jobs.inspection.apps import broker_of, loaded_app
 from recurring_jobs.models import DeadLetter, Run
 from recurring_jobs.runs import dead_letters
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
 #: Longer arguments than this are refused in the form.
@@ -186,6 +187,16 @@ class DeadLetterAdmin(ObjectActionsMixin, RecordAdmin):
         (gettext_lazy("Connected"), {"fields": ("run_link", "root_id", "requeued_link", "queue")}),
         (gettext_lazy("Closed"), {"fields": ("closed_by", "closed")}),
     )
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the open dead letters above the list, counted by task and exception."""
+        groups = open_groups(self.get_queryset(request)) if self._is_whole(request) else None
+        return super().changelist_view(request, {**(extra_context or {}), "letter_groups": groups})
+
+    def _is_whole(self, request: HttpRequest) -> bool:
+        return not {TaskFilter.parameter_name, ExceptionFilter.parameter_name} & set(request.GET)
 
     def has_requeue_permission(self, request: HttpRequest) -> bool:
         """Return whether the person may send dead letters again."""

@@ -118,12 +118,21 @@ def _add_changes(subcommands: Any) -> None:
     letters = subcommands.add_parser(
         "dead-letters", help="Count open dead letters by task and exception; send them again."
     )
+    letters.add_argument("--id", help="Only the one of the run of this id, told in full.")
     letters.add_argument("--task", help="Only those of the task of this name.")
     letters.add_argument("--exception", help="Only those of this exception type.")
     letters.add_argument("--hours", type=float, help="Only those of the last so many hours.")
     what = letters.add_mutually_exclusive_group()
     what.add_argument("--requeue", action="store_true", help="Send each of them again.")
     what.add_argument("--discard", action="store_true", help="Close them without sending.")
+    letters.add_argument(
+        "--args",
+        dest="task_args",
+        help="With --id and --requeue: send these, a JSON array.",
+    )
+    letters.add_argument(
+        "--kwargs", dest="task_kwargs", help="With --id and --requeue: these, a JSON object."
+    )
     _add_json(letters)
 
     purge = subcommands.add_parser("purge", help="Remove all waiting messages for good.")

@@ -14,8 +14,9 @@ from recurring_jobs.runs.arguments import (
     redactor_for,
     stored_arguments,
 )
+from recurring_jobs.runs.attempts import HOLD
 from recurring_jobs.runs.redaction import REDACTED
-from recurring_jobs.runs.task import HOLD, BaseTaskWithRetry
+from recurring_jobs.runs.task import BaseTaskWithRetry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -188,13 +189,14 @@ def queue_of(delivery_info: Mapping[str, Any] | None) -> str:
 
 def is_kept(task: Any, request: Any) -> bool:
     """Return whether the run of *task* that *request* (or an Execution) belongs to is kept."""
-    sent = request.headers or {}
-    if headers.FIRE in sent or headers.TRACKED in sent:
-        return True
-    if any(getattr(task, asks, False) for asks in ("tracked", "triggerable", "no_overlap")):
+    sent = request.headers
+    if sent and (headers.FIRE in sent or headers.TRACKED in sent):
         return True
     if not isinstance(task, BaseTaskWithRetry):
-        return False
+        # A class of the host's may say so too.
+        return bool(getattr(task, "tracked", False) or getattr(task, "triggerable", False))
+    if task.tracked or task.triggerable or task.no_overlap:
+        return True
     # What comes once more may have killed a worker: from now on that is counted.
     is_again = isinstance(request, Execution) and request.is_redelivered
     return is_again or is_redelivered(request) or conf.track_runs == "all"

@@ -13,7 +13,7 @@ from celery import current_app, signals
 from celery._state import get_current_task
 from celery.app.task import Context
 from celery.exceptions import InvalidTaskError, NotRegistered
-from celery.states import IGNORED, REJECTED
+from celery.states import IGNORED, REJECTED, SUCCESS
 from django.db import Error as DatabaseError
 from django.db import connections, router
 from django.utils import timezone
@@ -21,6 +21,7 @@ from kombu.exceptions import KombuError
 
 from recurring_jobs.exceptions import RunLostError
 from recurring_jobs.runs import failures, guard, locks, rows
+from recurring_jobs.runs.attempts import HOLD
 from recurring_jobs.runs.endings import give_up
 from recurring_jobs.runs.execution import (
     execution_named,
@@ -34,7 +35,7 @@ from recurring_jobs.runs.models import DeadLetter, Run
 from recurring_jobs.runs.overlap import overlap_policy
 from recurring_jobs.runs.progress import Progress
 from recurring_jobs.runs.states import RunState
-from recurring_jobs.runs.task import HOLD, BaseTaskWithRetry
+from recurring_jobs.runs.task import BaseTaskWithRetry
 from recurring_jobs.signals import run_retried, run_succeeded
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ _NOT_OVER = ("duplicate", "waits")
 
 def connect() -> None:
     """Connect the recorder to Celery's signals; a second call changes nothing."""
-    receivers = {
+    receivers: dict[Any, Any] = {
         signals.task_prerun: on_prerun,
         signals.task_success: on_success,
         signals.task_retry: on_retry,
@@ -62,6 +63,17 @@ def connect() -> None:
     }
     for signal, receiver in receivers.items():
         signal.connect(receiver, weak=False, dispatch_uid=f"recurring_jobs.{receiver.__name__}")
+    signals.worker_init.connect(
+        _come_last, weak=False, dispatch_uid="recurring_jobs.recorder.come_last"
+    )
+
+
+def _come_last(**_: Any) -> None:
+    # By now Celery's own receiver is there, which closes the connections before each task:
+    # ours, opened to record the start, is to serve the task and its end as well.
+    uid = f"recurring_jobs.{on_prerun.__name__}"
+    signals.task_prerun.disconnect(dispatch_uid=uid)
+    signals.task_prerun.connect(on_prerun, weak=False, dispatch_uid=uid)
 
 
 def record_queued(
@@ -95,75 +107,108 @@ def record_queued(
     return run if rows.insert_run(run, using) else Run.objects.using(using).get(pk=task_id)
 
 
-def _at_the_edge(receiver: Callable[..., None]) -> Callable[..., None]:
+def _harmless(receiver: Callable[..., None]) -> Callable[..., None]:
     """Keep what goes wrong in the database away from the task that is watched."""
 
     @wraps(receiver)
     def guarded(**reported: Any) -> None:
-        # Between tasks nobody looks after the connections, and the parent process of a
-        # worker is about to fork: leave none open there.
-        is_between_tasks = get_current_task() is None
         try:
-            if is_between_tasks:
-                _close_connections(only_old=True)
             receiver(**reported)
         except DatabaseError:
-            facts = {"event": receiver.__name__, "run_id": _id_in(reported)}
+            event = receiver.__name__.removeprefix("on_").strip("_")
+            facts = {"event": event, "run_id": _id_in(reported)}
             logger.exception("recurring_jobs.run.not_recorded", extra=facts)
-        finally:
-            if is_between_tasks:
-                _close_connections(only_old=False)
 
     return guarded
 
 
-@_at_the_edge
+def _at_the_edge(receiver: Callable[..., None]) -> Callable[..., None]:
+    """Do the same for what may also be reported where no task is at work."""
+
+    @wraps(receiver)
+    def tidy(**reported: Any) -> None:
+        if get_current_task() is not None:
+            receiver(**reported)
+            return
+        # Between tasks nobody looks after the connections, and the parent process of a
+        # worker is about to fork: leave none open there.
+        try:
+            _close_connections(only_old=True)
+            receiver(**reported)
+        finally:
+            _close_connections(only_old=False)
+
+    return _harmless(tidy)
+
+
 def on_prerun(task: Any, **_: Any) -> None:
     """Record that an attempt begins, and stop what is a copy of its message."""
+    # Called for every task of the worker, as are the next two: no step more than is needed.
     request = task.request
-    kept = is_kept(task, request)
-    is_ours = isinstance(task, BaseTaskWithRetry)
-    if not kept and not is_ours:
-        return
+    if _is_kept(task, request):
+        _begin(task=task, request=request)
+    elif isinstance(task, BaseTaskWithRetry) and logger.isEnabledFor(logging.INFO):
+        logger.info("recurring_jobs.run.started", extra=facts_of(task, request))
+
+
+def on_success(sender: Any, runtime: float | None = None, **_: Any) -> None:
+    """Record that a run has succeeded."""
+    request = sender.request
+    if _is_kept(sender, request):
+        _succeed(sender=sender, request=request, runtime=runtime)
+    elif isinstance(sender, BaseTaskWithRetry):
+        _say_succeeded(sender, request, runtime)
+
+
+def on_postrun(task: Any, state: str | None = None, retval: Any = None, **_: Any) -> None:
+    """Record the ends that Celery has no signal for: rejected and ignored."""
+    request = task.request
+    if state != SUCCESS or HOLD in vars(request):
+        _end(task=task, request=request, state=state, retval=retval)
+
+
+@_harmless
+def _begin(task: Any, request: Any) -> None:
     if overlap_policy(task) and not guard.find_place(task):
         return
     facts = facts_of(task, request)
-    if kept and not _start(task, request) and is_ours:
+    if not _start(task, request) and isinstance(task, BaseTaskWithRetry):
         # The base class looks for this before it runs the task.
         request.recurring_jobs_duplicate = True
         guard.give_back(task)
         logger.warning("recurring_jobs.run.duplicate", extra=facts)
         return
-    if kept:
-        vars(request)["recurring_jobs_progress"] = Progress(task, request)
+    vars(request)["recurring_jobs_progress"] = Progress(task, request)
     logger.info("recurring_jobs.run.started", extra=facts)
 
 
-@_at_the_edge
-def on_success(sender: Any, runtime: float | None = None, **_: Any) -> None:
-    """Record that a run has succeeded."""
-    request = sender.request
-    kept = is_kept(sender, request)
-    if not kept and not isinstance(sender, BaseTaskWithRetry):
-        return
-    facts = facts_of(sender, request)
-
+@_harmless
+def _succeed(sender: Any, request: Any, runtime: float | None) -> None:
     def tell() -> None:
-        if kept and not rows.end_run(execution_of(sender, request), RunState.SUCCEEDED):
+        if rows.end_run(execution_of(sender, request), RunState.SUCCEEDED):
+            _say_succeeded(sender, request, runtime)
+        else:
+            facts = facts_of(sender, request)
             logger.warning("recurring_jobs.run.not_believed", extra=facts)
-            return
-        logger.info("recurring_jobs.run.succeeded", extra={**facts, "duration": runtime})
-        run_succeeded.send_robust(
-            sender=sender, run_id=facts["run_id"], attempt=facts["attempt"], duration=runtime
-        )
 
     _tell(request, tell)
 
 
-@_at_the_edge
+def _say_succeeded(sender: Any, request: Any, runtime: float | None) -> None:
+    if logger.isEnabledFor(logging.INFO):
+        facts = {**facts_of(sender, request), "duration": runtime}
+        logger.info("recurring_jobs.run.succeeded", extra=facts)
+    if run_succeeded.receivers:
+        attempt = (request.retries or 0) + 1
+        run_succeeded.send_robust(
+            sender=sender, run_id=request.id, attempt=attempt, duration=runtime
+        )
+
+
+@_harmless
 def on_retry(sender: Any, request: Any, reason: Retry | None = None, **_: Any) -> None:
     """Record that an attempt has failed and another will follow."""
-    kept = is_kept(sender, request)
+    kept = _is_kept(sender, request)
     if reason is None or (not kept and not isinstance(sender, BaseTaskWithRetry)):
         return
     delay = _delay_until(reason.when)
@@ -202,16 +247,14 @@ def on_failure(
     _tell(request, partial(give_up, sender, execution, exception, traceback))
 
 
-@_at_the_edge
-def on_postrun(task: Any, state: str | None = None, retval: Any = None, **_: Any) -> None:
-    """Record the ends that Celery has no signal for: rejected and ignored."""
-    request = task.request
+@_harmless
+def _end(task: Any, request: Any, state: str | None, retval: Any) -> None:
     if state == REJECTED and not retval.requeue:
         cause = retval.reason if isinstance(retval.reason, BaseException) else retval
         execution = execution_of(task, request)
         traceback = failures.traceback_text(cause, execution.redactor)
         _tell(request, partial(give_up, task, execution, cause, traceback))
-    elif not is_kept(task, request) or _goes_on(request):
+    elif not _is_kept(task, request) or _goes_on(request):
         return
     elif getattr(request, "recurring_jobs_replaced", False):
         # Another task goes on under its id.
@@ -269,6 +312,14 @@ def _keep_message(message: Any, exception: BaseException) -> None:
     task = SimpleNamespace(name=sent["task"])
     execution = execution_of(task, request)
     give_up(task, execution, exception, f"{failures.type_name(exception)}: {exception}")
+
+
+def _is_kept(task: Any, request: Any) -> bool:
+    # Asked of each task several times, and the answer stays the same.
+    known: bool | None = vars(request).get("recurring_jobs_kept")
+    if known is None:
+        known = vars(request)["recurring_jobs_kept"] = is_kept(task, request)
+    return known
 
 
 def _goes_on(request: Any) -> bool:

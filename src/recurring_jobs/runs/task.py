@@ -7,21 +7,18 @@ import random
 import sys
 import time
 from datetime import datetime
-from functools import partial, wraps
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from celery.contrib.django.task import DjangoTask
-from celery.exceptions import Ignore, TaskPredicate
 from celery.utils import uuid
 from django.db import transaction
 from django.utils import timezone
 
 from recurring_jobs.conf import conf
-from recurring_jobs.exceptions import NoLockError
-from recurring_jobs.runs import cancelling, failures
+from recurring_jobs.runs import attempts, cancelling, failures
 from recurring_jobs.runs.arguments import parameter_names, redactor_for
 from recurring_jobs.runs.headers import TRACKED, FireFacts, fire_facts
-from recurring_jobs.runs.leaks import without_secrets
 from recurring_jobs.runs.options import (
     FINAL,
     RetryOptions,
@@ -41,9 +38,6 @@ logger = logging.getLogger(__name__)
 
 #: Tasks of which it is known that their progress is not kept.
 _told: set[str] = set()
-
-#: The attribute of a request that holds the start of its run, where that is kept.
-HOLD = "recurring_jobs_hold"
 
 
 class BaseTaskWithRetry(DjangoTask):  # type: ignore[type-arg]  # subscriptable from Celery 5.7 on
@@ -110,17 +104,17 @@ class BaseTaskWithRetry(DjangoTask):  # type: ignore[type-arg]  # subscriptable 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
         # Not __init__: class-based tasks have their own and need not call this one.
         task = super().__new__(cls)
-        check_options(cls, _name_of(cls))
+        check_options(cls, attempts.name_of(cls))
         # Under this name Celery keeps the body of a task that it wrapped for autoretry;
         # finding it, it does not wrap the task once more.
-        vars(task).update(_orig_run=task.run, run=_with_retry(task, task.run))
+        vars(task).update(_orig_run=task.run, run=attempts.around(task, task.run))
         return task
 
     @classmethod
     def on_bound(cls, app: Celery) -> None:
         """Check the options once more, since ``task_annotations`` may have changed them."""
         super().on_bound(app)
-        check_options(cls, _name_of(cls))
+        check_options(cls, attempts.name_of(cls))
         limit = retry_options(cls).max_retries
         if limit != cls.max_retries:
             # It came from retry_kwargs; who reads the attribute is to find what counts.
@@ -145,8 +139,8 @@ class BaseTaskWithRetry(DjangoTask):  # type: ignore[type-arg]  # subscriptable 
         """
         if isinstance(exc, FINAL):
             raise exc
-        _stop_if_lost(self)
         request = self.request
+        attempts.stop_if_lost(self, request)
         chosen = self._retry_options()
         limit = chosen.max_retries if max_retries is None else max_retries
         if eta is None and countdown is None:
@@ -278,7 +272,7 @@ class BaseTaskWithRetry(DjangoTask):  # type: ignore[type-arg]  # subscriptable 
         headers = dict(self.request.headers or {})
         if cause is not None:
             headers = failures.headers_with(cause, self, self.request)
-        if getattr(self.request, HOLD, None) is not None:
+        if getattr(self.request, attempts.HOLD, None) is not None:
             headers[TRACKED] = True  # What is kept stays so.
         return {**headers, **(given or {})}
 
@@ -288,87 +282,3 @@ def seconds_until(when: datetime | float | None) -> float:
     if isinstance(when, datetime):
         return max(0.0, (when - timezone.now()).total_seconds())
     return float(when or 0.0)
-
-
-def _name_of(cls: type[BaseTaskWithRetry]) -> str:
-    return cls.name or f"{cls.__module__}.{cls.__qualname__}"
-
-
-def _with_progress(
-    task: BaseTaskWithRetry, body: Callable[..., Any], args: Any, kwargs: Any
-) -> Any:
-    progress = vars(task.request).get("recurring_jobs_progress")
-    try:
-        return body(*args, **kwargs)
-    finally:
-        if progress is not None:
-            progress.flush()
-
-
-def _end_attempt(task: BaseTaskWithRetry, exc: Exception) -> Any:
-    shown = without_secrets(exc, task)
-    is_decided = getattr(task.request, "recurring_jobs_decided", False)
-    options = task._retry_options()  # noqa: SLF001  a part of the class
-    if is_decided or not options.wants_retry(exc):
-        raise shown
-    try:
-        raise shown
-    except type(shown):
-        raise task.retry(exc=shown, **options.message) from shown
-
-
-def _with_retry(task: BaseTaskWithRetry, body: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(body)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        request = task.request
-        if request.called_directly:
-            return body(*args, **kwargs)
-        if getattr(request, "recurring_jobs_duplicate", False):
-            message = "This run was begun before; its message came once more."
-            raise Ignore(message)
-        if not task.no_overlap:
-            return _attempt(task, body, args, kwargs)
-        place = vars(request).get("recurring_jobs_place")
-        if place is None:
-            raise NoLockError(_name_of(type(task)))
-        with place:
-            return _attempt(task, body, args, kwargs)
-
-    return run
-
-
-def _attempt(task: BaseTaskWithRetry, body: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    outcome, failed = None, None
-    try:
-        outcome = _with_progress(task, body, args, kwargs)
-    except TaskPredicate as exc:
-        without_secrets(exc, task)
-        raise
-    except Exception as exc:  # noqa: BLE001  what becomes of it is decided below
-        failed = exc
-    _stop_if_lost(task)
-    if failed is None:
-        return outcome
-    try:
-        # Beyond the block above, so that an exception that was replaced is not the context
-        # of what is raised.
-        return _end_attempt(task, failed)
-    finally:
-        del failed  # Its traceback holds this frame, and this frame it.
-
-
-def _stop_if_lost(task: BaseTaskWithRetry) -> None:
-    """
-    Raise Ignore where this process was silent for so long that the run went on elsewhere.
-
-    Then nothing of this attempt counts: neither its result nor its retry.
-    """
-    request = task.request
-    hold = getattr(request, HOLD, None)
-    if hold is not None and hold.is_lost():
-        vars(request)["recurring_jobs_duplicate"] = True
-        logger.warning(
-            "recurring_jobs.run.overtaken", extra={"task": task.name, "run_id": request.id}
-        )
-        message = "The run went on elsewhere while this worker was silent."
-        raise Ignore(message)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from click import ClickException
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from recurring_jobs import inspection
@@ -21,14 +20,13 @@ from recurring_jobs.exceptions import BrokerAwayError, RecurringJobsError
 from recurring_jobs.inspection import Mode
 from recurring_jobs.inspection.apps import broker_of
 from recurring_jobs.management import arguments, processes
+from recurring_jobs.management import dead_letters as chosen
 from recurring_jobs.management.terminal import as_json, as_table
-from recurring_jobs.models import DeadLetter
 from recurring_jobs.runs import dead_letters, retention
 
 if TYPE_CHECKING:
     from celery import Celery
 
-    from recurring_jobs.runs.models import DeadLetterQuerySet
 
 #: Exit codes, as the help tells them.
 NOTHING_THERE, WRONG_USE, BROKER_AWAY = 1, 2, 3
@@ -185,8 +183,16 @@ class Command(BaseCommand):
         self._tell(options, asdict(pruned))
 
     def _dead_letters(self, app: Celery, options: dict[str, Any]) -> None:
-        letters = _chosen_letters(options)
-        if options["requeue"]:
+        letters = chosen.chosen_letters(options)
+        edited = chosen.edited_arguments(options)
+        if options["id"] and not letters.exists():
+            message = _("There is no open dead letter of a run of the id %(id)r.")
+            raise CommandError(message % {"id": options["id"]}, returncode=NOTHING_THERE)
+        if edited:
+            with broker_of(app):
+                task_id = dead_letters.requeue(letters.get(), by=_WHO, **edited)
+            self._tell(options, {"sent_as": task_id})
+        elif options["requeue"]:
             with broker_of(app):
                 done = dead_letters.requeue_all(letters, by=_WHO)
             for error in done.refused:
@@ -195,6 +201,8 @@ class Command(BaseCommand):
         elif options["discard"]:
             count = dead_letters.discard_all(letters, by=_WHO)
             self._tell(options, {"discarded": count})
+        elif options["id"]:
+            self._tell(options, letters.values(*chosen.SHOWN).get())
         elif options["json"]:
             self.stdout.write(as_json(list(letters.groups())))
         else:
@@ -254,14 +262,3 @@ class Command(BaseCommand):
 
 def _days(given: float | None) -> timedelta | None:
     return None if given is None else timedelta(days=given)
-
-
-def _chosen_letters(options: dict[str, Any]) -> DeadLetterQuerySet:
-    letters = DeadLetter.objects.open()
-    if options["task"]:
-        letters = letters.for_task(options["task"])
-    if options["exception"]:
-        letters = letters.filter(exception_type=options["exception"])
-    if options["hours"] is not None:
-        letters = letters.filter(failed_at__gte=timezone.now() - timedelta(hours=options["hours"]))
-    return letters
