@@ -35,6 +35,7 @@ from recurring_jobs.exceptions import (
     SeriesEditError,
     SettingError,
     StillRunningError,
+    UnknownHealthPartError,
     UnknownTaskError,
     UnknownTimeZoneError,
     did_you_mean,
@@ -122,6 +123,10 @@ WORDS = {
     "a task": (
         UnknownTaskError("os.system"),
         "No task of this name can be triggered. A task can be when its code says triggerable=True.",
+    ),
+    "a part of health": (
+        UnknownHealthPartError("beat", ("beats", "runs")),
+        "There is no part 'beat'. Did you mean 'beats'? Known are: beats, runs.",
     ),
     "an argument": (
         InvalidArgumentError("shop.clean", "days", "is missing."),

@@ -347,6 +347,17 @@ class InvalidArgumentError(RecurringJobsError, ValueError):
         super().__init__(f"Argument {argument!r} of task {task!r} {problem}")
 
 
+class UnknownHealthPartError(RecurringJobsError, LookupError):
+    """Somebody asked how a part is that there is none of."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        super().__init__(
+            f"There is no part {name[:80]!r}.{did_you_mean(name[:80], known)}"
+            f" Known are: {', '.join(known)}."
+        )
+
+
 class BrokerAwayError(RecurringJobsError, ConnectionError):
     """The broker could not be reached, so nothing was sent and nothing could be asked."""
 

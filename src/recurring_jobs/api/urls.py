@@ -11,5 +11,6 @@ app_name = "recurring_jobs_api"
 urlpatterns = [
     # Task names may hold any character, so that no name falls out to the host's 404 page.
     path("tasks/<path:name>/trigger", views.trigger, name="trigger"),
+    path("health", views.health_of_all, name="health"),
     path("runs/<str:run_id>", views.run, name="run"),
 ]

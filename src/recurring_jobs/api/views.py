@@ -8,15 +8,23 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from recurring_jobs.api.access import admit
 from recurring_jobs.api.bodies import read_trigger_body
 from recurring_jobs.api.problems import Problem
-from recurring_jobs.exceptions import BrokerAwayError, InvalidArgumentError, UnknownTaskError
+from recurring_jobs.exceptions import (
+    BrokerAwayError,
+    InvalidArgumentError,
+    UnknownHealthPartError,
+    UnknownTaskError,
+)
 from recurring_jobs.inspection import (
+    DATABASE_PARTS,
     Mode,
+    health,
     loaded_app,
     run_status,
     trigger_task,
@@ -97,6 +105,24 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
     if status is None or not caller.may_see(status.task):
         raise Problem("unknown-run", "There is no run of this id.")
     return JsonResponse(with_result(status, loaded_app()).as_dict())
+
+
+@_endpoint("GET", "HEAD")
+def health_of_all(request: HttpRequest) -> HttpResponse:
+    """
+    Tell whether each part is well: 200 where all are, else 503.
+
+    Open to anybody, as it tells nothing but yes and no, and asks nothing but the database.
+    """
+    asked = request.GET.getlist("part")
+    for name in asked:
+        if name not in DATABASE_PARTS:
+            error = UnknownHealthPartError(name, DATABASE_PARTS)
+            raise Problem("invalid-argument", str(error), argument="part")
+    parts = health(timezone.now(), asked)
+    is_well = all(part.is_well for part in parts)
+    told = {"is_well": is_well, "parts": {part.name: part.is_well for part in parts}}
+    return JsonResponse(told, status=200 if is_well else 503)
 
 
 def _space(request: HttpRequest) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recurring_jobs.inspection.apps import broker_connection, loaded_app
+from recurring_jobs.inspection.health import ALL_PARTS, DATABASE_PARTS, Part, health
 from recurring_jobs.inspection.queues import consumed_queues, purge_queues, queue_sizes
 from recurring_jobs.inspection.runs import RunStatus, run_status, with_result
 from recurring_jobs.inspection.triggering import Mode, Triggered, trigger_task, triggerable_task
@@ -19,15 +20,19 @@ from recurring_jobs.inspection.workers import (
 )
 
 __all__ = [
+    "ALL_PARTS",
+    "DATABASE_PARTS",
     "DEFAULT_TIMEOUT",
     "ActiveRun",
     "Mode",
+    "Part",
     "RunStatus",
     "ScheduledRun",
     "Triggered",
     "WorkerStats",
     "broker_connection",
     "consumed_queues",
+    "health",
     "loaded_app",
     "purge_queues",
     "queue_sizes",

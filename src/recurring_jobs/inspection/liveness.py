@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 #: A beat writes down a tick each ten seconds; one that is silent for longer is not alive.
 BEAT_SILENT_AFTER: Final = timedelta(seconds=30)
 #: A schedule whose next fire is this long past is overdue.
-OVERDUE_AFTER: Final = timedelta(seconds=60)
+OVERDUE_AFTER: Final = timedelta(seconds=30)
+#: A run that gave no sign of life for three heartbeats is lost; by then it is taken up.
+REAPED_WITHIN: Final = timedelta(seconds=30)
 #: A clock that is further off than this is worth a word.
 MOST_SKEW: Final = timedelta(seconds=2)
 #: Workers are named by the runs that they had this long ago or later.
@@ -97,8 +99,8 @@ def overdue_schedules(now: datetime) -> QuerySet[Schedule]:
 
 
 def stuck_runs() -> QuerySet[Run]:
-    """Return the runs that gave no sign of life for three heartbeats, and that nobody reaped."""
-    return Run.objects.silent_for(3 * conf.heartbeat + OVERDUE_AFTER)
+    """Return the runs that were lost so long ago that somebody should have taken them up."""
+    return Run.objects.silent_for(3 * conf.heartbeat + REAPED_WITHIN)
 
 
 def troubles(now: datetime) -> list[Trouble]:

@@ -80,6 +80,14 @@ def workers_registered(app: Celery, timeout: float = DEFAULT_TIMEOUT) -> dict[st
     }
 
 
+def workers_queues(app: Celery, timeout: float = DEFAULT_TIMEOUT) -> dict[str, list[str]]:
+    """Return the names of the queues that each worker consumes. Raise BrokerAwayError."""
+    return {
+        worker: sorted(str(queue["name"]) for queue in queues)
+        for worker, queues in _ask(app, "active_queues", timeout).items()
+    }
+
+
 def workers_stats(app: Celery, timeout: float = DEFAULT_TIMEOUT) -> list[WorkerStats]:
     """Return the figures of each worker that answers. Raise BrokerAwayError."""
     answers = _ask(app, "stats", timeout)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.core.management.base import CommandError
 
-from recurring_jobs.inspection import DEFAULT_TIMEOUT
+from recurring_jobs.inspection import ALL_PARTS, DEFAULT_TIMEOUT
 
 if TYPE_CHECKING:
     import argparse
@@ -22,7 +22,8 @@ _SHAPES: dict[type, str] = {
 EXIT_CODES = """
 exit codes:
   0  done; for worker, beat and dev: stopped as asked
-  1  the answer is no: no worker answered, no such run, the run failed, nothing purged
+  1  the answer is no: no worker answered, no such run, the run failed, nothing purged,
+     not all is well
   2  wrong use: an unknown task, a wrong argument, a wrong declaration, no Celery app
   3  the broker cannot be reached
   dev exits with the code of the process that ended first
@@ -90,6 +91,12 @@ def _add_questions(subcommands: Any) -> None:
             "--timeout", type=float, default=DEFAULT_TIMEOUT, help="Seconds to wait for answers."
         )
         _add_json(question)
+    health = subcommands.add_parser("health", help="Whether all is well; exit code 1 where not.")
+    health.add_argument(
+        "parts", nargs="*", metavar="part", help=f"Only these, of {', '.join(ALL_PARTS)}."
+    )
+    health.add_argument("--broker", action="store_true", help="Ask the broker, too.")
+    _add_json(health)
     status = subcommands.add_parser("status", help="What became of a run.")
     status.add_argument("id", help="The id that trigger printed.")
     _add_json(status)

@@ -74,7 +74,9 @@ def _wrong(problems: Iterable[RecurringJobsError]) -> Iterator[Finding]:
             )
         else:
             where = "RECURRING_JOBS" if isinstance(problem, SettingError) else "the declaration"
-            yield Finding("E009", str(problem), f"Correct {where}, then run: python manage.py check")
+            yield Finding(
+                "E009", str(problem), f"Correct {where}, then run: python manage.py check"
+            )
 
 
 def _too_often(declared: Iterable[Declaration], now: datetime) -> Iterator[Finding]:

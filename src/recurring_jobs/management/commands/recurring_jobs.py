@@ -153,6 +153,19 @@ class Command(BaseCommand):
             message = _("No worker answered within %(seconds)g seconds.")
             raise CommandError(message % {"seconds": options["timeout"]}, returncode=NOTHING_THERE)
 
+    def _health(self, _app: Celery, options: dict[str, Any]) -> None:
+        wanted = options["parts"] or (inspection.ALL_PARTS if options["broker"] else ())
+        parts = inspection.health(timezone.now(), wanted)
+        is_well = all(part.is_well for part in parts)
+        if options["json"]:
+            problems = {part.name: part.problem for part in parts}
+            self.stdout.write(as_json({"is_well": is_well, "problems": problems}))
+        else:
+            rows = [(part.name, part.problem or "well") for part in parts]
+            self.stdout.write(as_table(("part", "state"), rows))
+        if not is_well:
+            raise CommandError(_("Not all is well."), returncode=NOTHING_THERE)
+
     def _status(self, app: Celery, options: dict[str, Any]) -> None:
         status = inspection.run_status(options["id"])
         if status is None:
