@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recurring_jobs.inspection.apps import broker_connection, loaded_app
-from recurring_jobs.inspection.health import ALL_PARTS, DATABASE_PARTS, Part, health
+from recurring_jobs.inspection.health_parts import ALL_PARTS, DATABASE_PARTS, Part, health
 from recurring_jobs.inspection.queues import consumed_queues, purge_queues, queue_sizes
 from recurring_jobs.inspection.runs import RunStatus, run_status, with_result
 from recurring_jobs.inspection.triggering import Mode, Triggered, trigger_task, triggerable_task

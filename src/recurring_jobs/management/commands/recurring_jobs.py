@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from click import ClickException
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from recurring_jobs import inspection
