@@ -103,6 +103,31 @@ def test_several_are_skipped_from_the_list(boss, template):
     ]
 
 
+def test_question_says_which_occurrences(boss, template):
+    """
+    Rows of a series have one name, so the question tells them apart by their times.
+    """
+    rows = rows_of(template)[:2]
+
+    one = boss.post(f"{LIST}{rows[0].pk}/skip/").content.decode()
+    both = {"action": "skip_selected", "_selected_action": [row.pk for row in rows]}
+    many = boss.post(LIST, both).content.decode()
+
+    times = [f'datetime="{row.due_at.isoformat()}"' for row in rows]
+    assert [time in one for time in times] == [True, False]
+    assert [time in many for time in times] == [True, True]
+
+
+def test_question_for_a_rule_shows_its_next_times(boss, template):
+    """
+    The start and the zone of the template are known, so the times of its rule are shown.
+    """
+    asked = boss.post(f"{LIST}{template.pk}/change_rule/").content.decode()
+
+    assert "Every day" in asked
+    assert all(f'datetime="{row.due_at.isoformat()}"' in asked for row in rows_of(template))
+
+
 def test_occurrence_is_moved(boss, template):
     """The form has the start as it is; the row moves to what is typed."""
     row = rows_of(template)[0]

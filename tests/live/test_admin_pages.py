@@ -270,6 +270,14 @@ def test_schedule_is_disabled_and_enabled_with_the_keyboard(open_page, rows):
     assert messages_of(page) == "Schedule nightly report was enabled."
 
 
+#: Whether what the rule says stands beside its text area, where there is no room for it.
+_IS_BESIDE = """() => {
+    const box = document.querySelector(".recurring-jobs-preview");
+    const [above, below] = [box.previousElementSibling, box].map((e) => e.getBoundingClientRect());
+    return below.top < above.bottom;
+}"""
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_series_is_edited_with_the_keyboard(open_page, pictures, scheme, width):
@@ -288,7 +296,7 @@ def test_series_is_edited_with_the_keyboard(open_page, pictures, scheme, width):
         "template": (template, ("Change the rule", "End the series")),
         "occurrence": (rows[2], ("Move", "Change this and following", "Skip")),
     }
-    said, too_wide = [], []
+    said, too_wide, beside = [], [], []
     for kind, (row, labels) in pages.items():
         for label in labels:
             page = open_page(f"/admin/host/todo/{row.pk}/change/", scheme=scheme, width=width)
@@ -300,6 +308,8 @@ def test_series_is_edited_with_the_keyboard(open_page, pictures, scheme, width):
             page.screenshot(path=pictures / f"{name}.png", full_page=True)
             if page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1"):
                 too_wide.append(name)
+            if page.locator(".recurring-jobs-preview").count() and page.evaluate(_IS_BESIDE):
+                beside.append(name)
             if label == "End the series":
                 page.get_by_label("Last day").fill(f"{rows[3].due_at:%Y-%m-%d}")
             page.get_by_role("button", name="Yes").press("Enter")
@@ -307,6 +317,7 @@ def test_series_is_edited_with_the_keyboard(open_page, pictures, scheme, width):
             page.close()
 
     assert too_wide == []
+    assert beside == []
     assert [sentence.split(" ")[-1] for sentence in said] == [
         *("0.", "removed.", "moved.", "on.", "skipped."),
     ]

@@ -32,12 +32,12 @@ def test_one_line_for_each_model_and_a_number(make_todo):
         1,
     )
     assert out.getvalue().splitlines() == [
-        "host.Todo: 5 made, 0 changed, 0 removed, 1 set aside (2 templates were due)",
-        "host.Shift: 0 made, 0 changed, 0 removed, 0 set aside (0 templates were due)",
-        "host.Errand: 0 made, 0 changed, 0 removed, 0 set aside (0 templates were due)",
-        "host.Holiday: 0 made, 0 changed, 0 removed, 0 set aside (0 templates were due)",
-        "host.Course: 0 made, 0 changed, 0 removed, 0 set aside (0 templates were due)",
-        "host.Subscription: 0 made, 0 changed, 0 removed, 0 set aside (0 templates were due)",
+        "host.Todo: 5 made, 0 changed, 0 removed, 1 set aside (templates: 2)",
+        "host.Shift: 0 made, 0 changed, 0 removed, 0 set aside (templates: 0)",
+        "host.Errand: 0 made, 0 changed, 0 removed, 0 set aside (templates: 0)",
+        "host.Holiday: 0 made, 0 changed, 0 removed, 0 set aside (templates: 0)",
+        "host.Course: 0 made, 0 changed, 0 removed, 0 set aside (templates: 0)",
+        "host.Subscription: 0 made, 0 changed, 0 removed, 0 set aside (templates: 0)",
         "Occurrences made: 5",
     ]
 
@@ -47,7 +47,7 @@ def test_dry_run_says_what_would_be(make_todo):
     make_todo()
 
     assert run("--model", "host.Todo", "--dry-run").splitlines() == [
-        "host.Todo: 5 made, 0 changed, 0 removed, 0 set aside (1 templates were due)",
+        "host.Todo: 5 made, 0 changed, 0 removed, 0 set aside (templates: 1)",
         "Occurrences that would be made: 5",
     ]
     assert not Todo.objects.occurrences().exists()

@@ -56,6 +56,10 @@ class ObjectAction:
         """Return what to ask before *count* rows are acted on."""
         raise NotImplementedError
 
+    def title_of(self, obj: Any) -> Any:
+        """Return how *obj* is named where a person is asked about it."""
+        return str(obj)
+
     def notice(self, obj: Any) -> str:
         """Return what a person should know before acting on *obj*, or an empty text."""
         return ""
@@ -207,7 +211,7 @@ class ObjectActionsMixin(MixinBase):
             "question": action.question(len(rows)),
             "notice": "" if is_bulk else action.notice(rows[0]),
             "rows": rows,
-            "shown": rows[:MOST_SHOWN],
+            "shown": [action.title_of(row) for row in rows[:MOST_SHOWN]],
             "hidden_count": max(0, len(rows) - MOST_SHOWN),
             "form": form,
             "is_bulk": is_bulk,

@@ -10,13 +10,16 @@ from django import forms
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from recurring_jobs.admin import shown
 from recurring_jobs.admin.actions import ObjectAction
 from recurring_jobs.models import change_rule, end, reschedule, skip, split, unskip
 from recurring_jobs.recurrence.forms import RecurrenceRuleFormField
 from recurring_jobs.recurrence.layout import is_one_table_model, is_template_model, layout_of
+from recurring_jobs.recurrence.options import start_of
 from recurring_jobs.recurrence.rows import series_of
 
 if TYPE_CHECKING:
@@ -25,16 +28,24 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 
-class SkipOccurrence(ObjectAction):
-    """Take an occurrence out of its series."""
+class _OccurrenceAction(ObjectAction):
+    """What is done to an occurrence: one of many that have the same name."""
 
-    name = "skip"
     permission = "change"
-    label = gettext_lazy("Skip")
-    bulk_label = gettext_lazy("Skip selected occurrences")
 
     def applies_to(self, obj: Any) -> bool:
         return bool(obj.is_occurrence)
+
+    def title_of(self, obj: Any) -> Any:
+        return format_html("{}, {}", obj, shown.moment(_start_of(obj)))
+
+
+class SkipOccurrence(_OccurrenceAction):
+    """Take an occurrence out of its series."""
+
+    name = "skip"
+    label = gettext_lazy("Skip")
+    bulk_label = gettext_lazy("Skip selected occurrences")
 
     def question(self, count: int) -> str:
         text = ngettext(
@@ -59,17 +70,13 @@ class SkipOccurrence(ObjectAction):
         return obj.recurrence_parent
 
 
-class MoveOccurrence(ObjectAction):
+class MoveOccurrence(_OccurrenceAction):
     """Move one occurrence to another time."""
 
     name = "reschedule"
-    permission = "change"
     label = gettext_lazy("Move")
     bulk_label = gettext_lazy("Move")
     is_for_many = False
-
-    def applies_to(self, obj: Any) -> bool:
-        return bool(obj.is_occurrence)
 
     def question(self, count: int) -> str:
         return _("When should this occurrence be? What is set relative to it moves along.")
@@ -84,17 +91,13 @@ class MoveOccurrence(ObjectAction):
         return _("Occurrence %(name)s was moved.") % {"name": obj.recurrence_id}
 
 
-class SplitSeries(ObjectAction):
+class SplitSeries(_OccurrenceAction):
     """Change this occurrence and all that follow."""
 
     name = "split"
-    permission = "change"
     label = gettext_lazy("Change this and following")
     bulk_label = gettext_lazy("Change this and following")
     is_for_many = False
-
-    def applies_to(self, obj: Any) -> bool:
-        return bool(obj.is_occurrence)
 
     def question(self, count: int) -> str:
         return _(
@@ -153,9 +156,15 @@ class ChangeRule(ObjectAction):
         )
 
     def form(self, obj: Any, data: Any = None) -> forms.Form:
-        form = forms.Form(data, initial={"rule": obj.recurrence_rule})
-        form.fields["rule"] = RecurrenceRuleFormField(label=_("Recurrence rule"))
-        return form
+        form: Any = forms.Form(data, initial={"rule": obj.recurrence_rule})
+        form.instance = obj  # whose start and zone the preview takes
+        form.fields["rule"] = RecurrenceRuleFormField(
+            label=_("Recurrence rule"),
+            start=start_of(obj._meta.model),
+            zone="recurrence_timezone",
+        )
+        answer: forms.Form = form
+        return answer
 
     def perform(self, request: HttpRequest, obj: Any, options: dict[str, Any]) -> str:
         done = change_rule(obj, options["rule"])

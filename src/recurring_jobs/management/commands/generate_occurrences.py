@@ -128,7 +128,7 @@ def _read(text: str) -> datetime:
 
 def _line(label: str, report: GenerationReport) -> str:
     made = f"{report.created} made, {report.updated} changed, {report.removed} removed"
-    return f"{label}: {made}, {report.set_aside} set aside ({report.templates} templates were due)"
+    return f"{label}: {made}, {report.set_aside} set aside (templates: {report.templates})"
 
 
 def _document(
