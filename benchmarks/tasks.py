@@ -93,7 +93,6 @@ class Kind(NamedTuple):
 #: When our tasks are acknowledged; Celery's are so too, since that alone costs some.
 LATE = {"acks_late": True, "reject_on_worker_lost": True}
 KINDS = {
-    "Celery's Task, early": Kind("plain", {"base": Task}),
     "Celery's Task": Kind("plain", {"base": Task, **LATE}),
     "BaseTaskWithRetry": Kind("ours", {"base": BaseTaskWithRetry}),
     "Celery's Task beside ours": Kind("ours", {"base": Task, **LATE}),

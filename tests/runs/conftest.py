@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 def app() -> Celery:
     """A Celery app of its own, whose tasks no other test sees."""
     app = Celery("made", broker="memory://", backend="cache+memory://", set_as_current=False)
+    # The broker in memory is one for all tests.
+    app.conf.task_default_queue = f"made-{uuid4().hex}"
     app.finalize()
     return app
 

@@ -67,11 +67,11 @@ def silent(**values):
     return Run.objects.create(**{**known, **values})
 
 
-def messages(app, queue="celery"):
-    """Take the messages that wait in *queue*."""
+def messages(app, queue=""):
+    """Take the messages that wait in *queue*, the usual one unless given."""
     found = []
     with app.connection_for_read() as broker:
-        waiting = broker.SimpleQueue(queue)
+        waiting = broker.SimpleQueue(queue or app.conf.task_default_queue)
         while waiting.qsize():
             message = waiting.get(block=False)
             message.ack()
@@ -197,6 +197,24 @@ class TestEnds:
         assert Run.objects.get().state == "lost"
         assert DeadLetter.objects.count() == letters
         assert messages(app) == []
+
+    def test_who_waits_for_it_is_told(self, app, task):
+        """
+        The callback for errors that came with the message is sent.
+        """
+        task(on_lost="dead_letter")
+
+        def body(run_id):
+            return run_id
+
+        app.task(body, shared=False, name="made.told")
+        told = {"task": "made.told", "args": [], "kwargs": {}, "options": {}, "subtask_type": None}
+        silent(options={"link_error": [told]})
+
+        reap(app)
+
+        (message,) = messages(app)
+        assert (message.headers["task"], message.payload[0]) == ("made.told", ["run-1"])
 
     def test_what_was_not_stored_as_sent_is_not_sent(self, app, task):
         """

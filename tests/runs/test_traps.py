@@ -22,7 +22,6 @@ Beside these: fractions of a backoff are lost, and ``delay_on_commit()`` returns
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import uuid4
 
 import celery
 import pytest
@@ -71,8 +70,7 @@ def attempts_of(task, *args, **kwargs):
 
 
 def deliver(task, task_id, **request):
-    """Have *task* executed as a worker does with one message; what it sends, nobody reads."""
-    task.app.conf.task_default_queue = f"unread-{uuid4().hex}"
+    """Have *task* executed as a worker does with one message."""
     known = {"id": task_id, "retries": 0, "delivery_info": {}, "hostname": "one@host"}
     return build_tracer(task.name, task, app=task.app)(task_id, (), {}, {**known, **request})
 

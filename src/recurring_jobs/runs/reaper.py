@@ -25,6 +25,8 @@ from recurring_jobs.runs.losses import OnLost
 from recurring_jobs.runs.models import Run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from celery import Celery
 
 logger = logging.getLogger(__name__)
@@ -63,11 +65,14 @@ class Reaper:
     beat either, or could not be seen to; they are given the time to.
     """
 
-    def __init__(self, app: Celery | None = None) -> None:
+    def __init__(
+        self, app: Celery | None = None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._app = app
+        self._clock = clock
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
-        self._in_sight_since = self._seen_at = time.monotonic()
+        self._in_sight_since = self._seen_at = clock()
 
     def start(self) -> None:
         """Start the thread."""
@@ -78,14 +83,9 @@ class Reaper:
         """Have the thread end after the pass that it is in."""
         self._stopped.set()
 
-    def _run(self) -> None:
-        self._lose_sight()
-        while not self._stopped.wait(conf.heartbeat.total_seconds() / 2):
-            with _no_fork:
-                self._look()
-
-    def _look(self) -> None:
-        now = time.monotonic()
+    def look(self) -> None:
+        """Look once: for lost runs, or only whether the database is there."""
+        now = self._clock()
         if now - self._seen_at > conf.heartbeat.total_seconds() + 1:
             self._lose_sight()
         try:
@@ -100,11 +100,17 @@ class Reaper:
             # One run that cannot be dealt with must not end the search for the others.
             logger.exception("recurring_jobs.reaper.failed")
         finally:
-            self._seen_at = time.monotonic()
+            self._seen_at = self._clock()
             connections[router.db_for_write(Run)].close()
 
+    def _run(self) -> None:
+        self._lose_sight()
+        while not self._stopped.wait(conf.heartbeat.total_seconds() / 2):
+            with _no_fork:
+                self.look()
+
     def _lose_sight(self) -> None:
-        self._in_sight_since = self._seen_at = time.monotonic()
+        self._in_sight_since = self._seen_at = self._clock()
 
 
 def _deal_with(run: Run, task: Any) -> bool:
