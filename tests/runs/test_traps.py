@@ -69,10 +69,10 @@ def attempts_of(task, *args, **kwargs):
     return len(task.attempts)
 
 
-def deliver(task, task_id, **request):
+def deliver(task, task_id, args=(), **request):
     """Have *task* executed as a worker does with one message."""
     known = {"id": task_id, "retries": 0, "delivery_info": {}, "hostname": "one@host"}
-    return build_tracer(task.name, task, app=task.app)(task_id, (), {}, {**known, **request})
+    return build_tracer(task.name, task, app=task.app)(task_id, args, {}, {**known, **request})
 
 
 def made(app, base, body, **options):
