@@ -41,6 +41,16 @@ class Chore(models.Model):
     due_at = models.DateTimeField()
 
 
+class Opening(models.Model):
+    room = models.CharField(max_length=100)
+    opens_at = models.DateTimeField()
+
+
+class Treatment(models.Model):
+    patient = models.CharField(max_length=100)
+    starts_at = models.DateTimeField()
+
+
 class Visit(models.Model):
     patient = models.CharField(max_length=100)
     starts_at = models.DateTimeField()
@@ -51,6 +61,7 @@ from django.db import models
 
 from recurring_jobs.models import (
     OccurrenceModelMixin,
+    RecurrenceRuleMixin,
     RecurringModelMixin,
     RecurringTemplateMixin,
 )
@@ -62,6 +73,14 @@ class Chore(RecurringModelMixin):
 
     class Recurrence:
         start = "due_at"
+
+
+class Opening(RecurrenceRuleMixin):
+    room = models.CharField(max_length=100)
+    opens_at = models.DateTimeField()
+
+    class Recurrence:
+        start = "opens_at"
 
 
 class Treatment(RecurringTemplateMixin):
@@ -82,23 +101,23 @@ class Visit(OccurrenceModelMixin):
 
 FILL = """
 Chore.objects.bulk_create(Chore(title=f"Chore {n}", due_at=START) for n in range(100))
+Opening.objects.create(room="Surgery", opens_at=START)
+Treatment.objects.create(patient="Patient 7", starts_at=START)
 Visit.objects.bulk_create(Visit(patient=f"Patient {n}", starts_at=START) for n in range(100))
 """
 
-#: One old row is made a template, as a person would; old visits stay beside the new ones.
+#: Old rows are made templates, as a person would; old visits stay beside the new ones.
 USE = """
 from django.db import connection
 from recurring_jobs.recurrence.occurrences import generate_occurrences
-from clinic.models import Treatment
-
 chore = Chore.objects.get(title="Chore 7")
 chore.recurrence_rule = "FREQ=WEEKLY"
 chore.full_clean()
 chore.save()
-first = Visit.objects.get(patient="Patient 7")
-Treatment.objects.create(
-    patient=first.patient, starts_at=first.starts_at, recurrence_rule="FREQ=DAILY;COUNT=3"
-)
+Treatment.objects.update(recurrence_rule="FREQ=DAILY;COUNT=3")
+opening = Opening.objects.get()
+opening.recurrence_rule = "FREQ=DAILY"
+opening.save()
 reports = [generate_occurrences(model, now=START) for model in (Chore, Treatment)]
 Chore.objects.bulk_create(
     [Chore(pk=row.pk, title="Renamed", due_at=START) for row in Chore.objects.filter(due_at=START)],
@@ -115,16 +134,17 @@ answer = {
     "chores": [Chore.objects.count(), Chore.objects.templates().count()],
     "of the old row": [row.due_at.day for row in chore.occurrences.order_by("due_at")],
     "visits": [Visit.objects.count(), Visit.objects.occurrences().count()],
+    "openings": [day.day for day in opening.occurrences_between(START, START + timedelta(days=3))],
     "of an old patient": Visit.objects.filter(patient="Patient 7").count(),
 }
 """
 
 PROLOGUE = """
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 import django
 django.setup()
-from clinic.models import Chore, Visit
+from clinic.models import Chore, Opening, Treatment, Visit
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 answer = None
 """
@@ -180,6 +200,7 @@ ANSWER = {
     "chores": [105, 1],
     "of the old row": [9, 16, 23, 30, 6],
     "visits": [102, 2],
+    "openings": [2, 3, 4],
     "of an old patient": 3,
 }
 
