@@ -18,6 +18,10 @@ from recurring_jobs import RRule, checks, periodic_task
 from recurring_jobs.periodic import registry
 
 GOOD = {"token": "x" * 20, "allow": ["trigger", "status"], "tasks": ["pricing.*"]}
+NO_ACTIONS = (
+    "must have 'allow', a list of some of 'trigger', 'status', 'view_schedule',"
+    " 'change_schedule', 'run_schedule'."
+)
 
 
 def found(*, deploy: bool = False) -> dict[str, Any]:
@@ -129,8 +133,8 @@ def test_unsafe_content(settings, name, unsafe):
             "has a token shorter than 20 characters, which opens nothing.",
         ),
         ({"allow": ["status"]}, "has no token."),
-        ({**GOOD, "allow": "trigger"}, "must have 'allow', a list of 'trigger' and 'status'."),
-        ({**GOOD, "allow": ["purge"]}, "must have 'allow', a list of 'trigger' and 'status'."),
+        ({**GOOD, "allow": "trigger"}, NO_ACTIONS),
+        ({**GOOD, "allow": ["purge"]}, NO_ACTIONS),
         ({**GOOD, "tasks": "pricing.*"}, "must have a list of name patterns as 'tasks'."),
         ({**GOOD, "task": ["x"]}, "has an unknown key 'task'."),
     ],

@@ -41,6 +41,7 @@ from django.db import connections
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from recurring_jobs.api.access import PERMISSIONS
 from recurring_jobs.conf import SHORTEST_TOKEN, conf
 from recurring_jobs.exceptions import (
     CeleryAppMissingError,
@@ -54,7 +55,6 @@ from recurring_jobs.periodic.declaration_checks import check_declarations
 TAG = "recurring_jobs"
 SCHEDULER = "recurring_jobs.schedulers:DatabaseScheduler"
 UNSAFE_CONTENT = ("pickle", "application/x-python-serialize", "yaml", "application/x-yaml")
-ACTIONS = ("trigger", "status")
 
 _Check = Callable[..., list[CheckMessage]]
 _Checked = Iterable[CheckMessage]
@@ -149,8 +149,8 @@ def _token_problems(client: object) -> Iterable[str]:
         yield "has no token."
     elif len(token) < SHORTEST_TOKEN:
         yield f"has a token shorter than {SHORTEST_TOKEN} characters, which opens nothing."
-    if not isinstance(allow, (list, tuple, set, frozenset)) or not set(allow) <= set(ACTIONS):
-        yield "must have 'allow', a list of 'trigger' and 'status'."
+    if not isinstance(allow, (list, tuple, set, frozenset)) or not set(allow) <= set(PERMISSIONS):
+        yield f"must have 'allow', a list of some of {', '.join(map(repr, PERMISSIONS))}."
     if "tasks" in client and not isinstance(tasks, (list, tuple, set, frozenset)):
         yield "must have a list of name patterns as 'tasks'."
     for key in client:

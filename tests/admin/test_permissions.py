@@ -15,8 +15,9 @@ ACTIONS = {
     "deadletter_requeue": "recurring_jobs.requeue_deadletter",
     "deadletter_discard": "recurring_jobs.discard_deadletter",
     "schedule_run_now": "recurring_jobs.run_schedule",
-    "schedule_enable": "recurring_jobs.change_schedule",
-    "schedule_disable": "recurring_jobs.change_schedule",
+    "schedule_pause": "recurring_jobs.change_schedule",
+    "schedule_resume": "recurring_jobs.change_schedule",
+    "schedule_skip_next": "recurring_jobs.change_schedule",
     "schedule_take_code": "recurring_jobs.change_schedule",
     "schedule_keep_mine": "recurring_jobs.change_schedule",
     "tasklock_break": "recurring_jobs.break_tasklock",
@@ -26,7 +27,15 @@ VIEW = (
     "recurring_jobs.view_schedule",
     "recurring_jobs.view_tasklock",
 )
-DATA = {"confirmed": "yes", "args": "[]", "kwargs": "{}", "fields_chosen": ["enabled"]}
+DATA = {
+    "confirmed": "yes",
+    "args": "[]",
+    "kwargs": "{}",
+    "fields_chosen": ["enabled"],
+    "overlap": "allow",
+    "reason": "A test.",
+    "until": "",
+}
 MAKERS = {"deadletter": make_letter, "schedule": make_drifted, "tasklock": make_lock}
 ALL_RIGHTS = sorted(set(ACTIONS.values()))
 # Each role, with the permissions it has.

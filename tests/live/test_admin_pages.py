@@ -256,18 +256,20 @@ def test_several_dead_letters_are_discarded_after_a_question(open_page, rows, pi
     assert messages_of(page) == "3 dead letters were discarded."
 
 
-def test_schedule_is_disabled_and_enabled_with_the_keyboard(open_page, rows):
+def test_schedule_is_paused_and_resumed_with_the_keyboard(open_page, rows):
     """
     What can be done to a schedule is a button that the keyboard reaches.
     """
     page = open_page(rows["schedule"])
-    page.get_by_role("button", name="Disable").press("Enter")
+    page.get_by_role("button", name="Pause").press("Enter")
+    page.get_by_label("Reason").fill("Holidays.")
+    page.get_by_role("button", name="Yes").press("Enter")
     said = messages_of(page)
-    page.get_by_role("button", name="Enable").press("Enter")
-    page.get_by_role("button", name="Disable").wait_for()
+    page.get_by_role("button", name="Resume").press("Enter")
+    page.get_by_role("button", name="Pause").wait_for()
 
-    assert said == "Schedule nightly report was disabled."
-    assert messages_of(page) == "Schedule nightly report was enabled."
+    assert said == "Schedule nightly report was paused: Holidays."
+    assert messages_of(page) == "Schedule nightly report was resumed."
 
 
 #: Whether what the rule says stands beside its text area, where there is no room for it.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
@@ -67,6 +68,18 @@ class ObjectAction:
     def form(self, obj: Any, data: Any = None) -> Form | None:
         """Return the form to show with the question for one row, or None."""
         return None
+
+    def form_for_many(self, data: Any = None) -> Form | None:
+        """Return the form to show with the question for several rows, or None."""
+        return None
+
+    def preview(self, obj: Any, options: dict[str, Any]) -> str:
+        """
+        Return what is shown, and has to be agreed to, before acting on *obj* with *options*.
+
+        Nothing is shown for an empty text. Raise RecurringJobsError when it cannot be done.
+        """
+        return ""
 
     def perform(self, request: HttpRequest, obj: Any, options: dict[str, Any]) -> str:
         """
@@ -139,7 +152,11 @@ class ObjectActionsMixin(MixinBase):
         form = action.form(obj, request.POST if is_confirmed else None)
         if not is_confirmed or (form is not None and not form.is_valid()):
             return self._confirmation(request, action, [obj], form)
-        error = self._try(request, action, obj, form.cleaned_data if form else {})
+        options = form.cleaned_data if form else {}
+        preview, error = _preview(action, obj, options)
+        if preview and request.POST.get("previewed") != _digest(preview):
+            return self._confirmation(request, action, [obj], form, preview)
+        error = error or self._try(request, action, obj, options)
         if error and form is not None:
             form.add_error(None, error)
             return self._confirmation(request, action, [obj], form)
@@ -158,9 +175,12 @@ class ObjectActionsMixin(MixinBase):
             text = _("Too many are selected. Select at most %(most)d at once.")
             self.message_user(request, text % {"most": MOST_AT_ONCE}, messages.ERROR)
             return None
-        if action.needs_confirmation and "confirmed" not in request.POST:
-            return self._confirmation(request, action, rows, None)
-        errors = [self._try(request, action, row, {}, is_one_of_many=True) for row in rows]
+        is_confirmed = "confirmed" in request.POST or not action.needs_confirmation
+        form = action.form_for_many(request.POST if is_confirmed else None)
+        if not is_confirmed or (form is not None and not form.is_valid()):
+            return self._confirmation(request, action, rows, form)
+        options = form.cleaned_data if form else {}
+        errors = [self._try(request, action, row, options, is_one_of_many=True) for row in rows]
         self._report(request, action, [error for error in errors if error], len(rows))
         return None
 
@@ -198,7 +218,12 @@ class ObjectActionsMixin(MixinBase):
             self.message_user(request, text % {"count": hidden}, messages.ERROR)
 
     def _confirmation(
-        self, request: HttpRequest, action: ObjectAction, rows: list[Any], form: Form | None
+        self,
+        request: HttpRequest,
+        action: ObjectAction,
+        rows: list[Any],
+        form: Form | None,
+        preview: str = "",
     ) -> TemplateResponse:
         is_bulk = "action" in request.POST
         context = {
@@ -214,6 +239,8 @@ class ObjectActionsMixin(MixinBase):
             "shown": [action.title_of(row) for row in rows[:MOST_SHOWN]],
             "hidden_count": max(0, len(rows) - MOST_SHOWN),
             "form": form,
+            "preview": preview,
+            "previewed": _digest(preview),
             "is_bulk": is_bulk,
             "checkbox_name": ACTION_CHECKBOX_NAME,
             "back_url": request.get_full_path() if is_bulk else self._page_of(rows[0]),
@@ -258,6 +285,19 @@ def _view(owner: ObjectActionsMixin, action: ObjectAction) -> Callable[..., Http
         return owner.act_on_one(request, action, object_id)
 
     return view
+
+
+def _preview(action: ObjectAction, obj: Any, options: dict[str, Any]) -> tuple[str, str]:
+    """Return what is to be agreed to, and the error where there is one."""
+    try:
+        return action.preview(obj, options), ""
+    except RecurringJobsError as error:
+        return "", str(error)
+
+
+def _digest(preview: str) -> str:
+    """Return what says that this preview was seen, and not that of other options."""
+    return sha256(preview.encode()).hexdigest()[:16]
 
 
 def _bulks(actions: Iterable[ObjectAction]) -> Iterator[Callable[..., HttpResponse | None]]:

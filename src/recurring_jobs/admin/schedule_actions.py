@@ -1,5 +1,5 @@
 # ruff: noqa: ARG002  the signatures of the base
-"""What a person can do to a schedule: run, enable and disable it, decide about drift."""
+"""What a person can do about what was changed by hand: take the code's word, or keep it."""
 
 from __future__ import annotations
 
@@ -7,95 +7,18 @@ import json
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
-from django.db import router, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from recurring_jobs.admin.actions import ObjectAction
 from recurring_jobs.exceptions import RecurringJobsError
-from recurring_jobs.models import Schedule
-from recurring_jobs.periodic import beat_fires, controls, drift
+from recurring_jobs.periodic import drift
 from recurring_jobs.periodic.triggers import trigger_from
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from recurring_jobs.periodic.plan import Drift
-
-
-class RunNow(ObjectAction):
-    """Fire a schedule once more, at this moment."""
-
-    name = "run_now"
-    permission = "run"
-    label = gettext_lazy("Run now")
-    bulk_label = gettext_lazy("Run selected schedules now")
-
-    def question(self, count: int) -> str:
-        text = ngettext(
-            "Send the task of this schedule to a worker now? Its next fire stays as it is.",
-            "Send the tasks of these %(count)d schedules to a worker now? "
-            "Their next fires stay as they are.",
-            count,
-        )
-        return text % {"count": count}
-
-    def perform(self, request: HttpRequest, obj: Any, options: dict[str, Any]) -> str:
-        fire = controls.fire_now(obj)
-        return _("Schedule %(schedule)s was fired by hand, as task %(task_id)s.") % {
-            "schedule": obj.periodic_task.name,
-            "task_id": fire.task_id,
-        }
-
-    def summary(self, count: int) -> str:
-        text = ngettext("%(count)d schedule was fired.", "%(count)d schedules were fired.", count)
-        return text % {"count": count}
-
-
-class Enable(ObjectAction):
-    """Let a schedule fire, from its next time on."""
-
-    name = "enable"
-    permission = "change"
-    label = gettext_lazy("Enable")
-    bulk_label = gettext_lazy("Enable selected schedules")
-    needs_confirmation = False
-
-    def applies_to(self, obj: Any) -> bool:
-        return not obj.periodic_task.enabled
-
-    def perform(self, request: HttpRequest, obj: Any, options: dict[str, Any]) -> str:
-        _switch(obj, is_enabled=True)
-        return _("Schedule %(schedule)s was enabled.") % {"schedule": obj.periodic_task.name}
-
-    def summary(self, count: int) -> str:
-        text = ngettext(
-            "%(count)d schedule was enabled.", "%(count)d schedules were enabled.", count
-        )
-        return text % {"count": count}
-
-
-class Disable(ObjectAction):
-    """Keep a schedule from firing until it is enabled again."""
-
-    name = "disable"
-    permission = "change"
-    label = gettext_lazy("Disable")
-    bulk_label = gettext_lazy("Disable selected schedules")
-    needs_confirmation = False
-
-    def applies_to(self, obj: Any) -> bool:
-        return bool(obj.periodic_task.enabled)
-
-    def perform(self, request: HttpRequest, obj: Any, options: dict[str, Any]) -> str:
-        _switch(obj, is_enabled=False)
-        return _("Schedule %(schedule)s was disabled.") % {"schedule": obj.periodic_task.name}
-
-    def summary(self, count: int) -> str:
-        text = ngettext(
-            "%(count)d schedule was disabled.", "%(count)d schedules were disabled.", count
-        )
-        return text % {"count": count}
 
 
 class DriftForm(forms.Form):
@@ -217,12 +140,3 @@ def field_words(field: str, value: Any) -> str:
 
 def _listed(differing: tuple[Drift, ...]) -> str:
     return ", ".join(each.field for each in differing)
-
-
-def _switch(schedule: Schedule, *, is_enabled: bool) -> None:
-    # Through update(): a periodic task that its model would not save can still be disabled.
-    using = router.db_for_write(Schedule, instance=schedule)
-    with transaction.atomic(using=using):
-        beat_fires.set_enabled(schedule.periodic_task, enabled=is_enabled, using=using)
-        # Beat computes the next fire from now on, so that a pause is never caught up.
-        Schedule.objects.using(using).filter(pk=schedule.pk).update(next_fire_at=None)

@@ -18,14 +18,8 @@ from recurring_jobs.admin import shown
 from recurring_jobs.admin.actions import ObjectActionsMixin
 from recurring_jobs.admin.bases import BoundedMixin, ModelAdmin, StyledMixin
 from recurring_jobs.admin.fires import latest_fires, outcome, outcome_table, with_runs
-from recurring_jobs.admin.schedule_actions import (
-    Disable,
-    Enable,
-    KeepMine,
-    RunNow,
-    TakeCode,
-    field_words,
-)
+from recurring_jobs.admin.schedule_actions import KeepMine, TakeCode, field_words
+from recurring_jobs.admin.schedule_controls import Backfill, Pause, Resume, RunNow, SkipNext
 from recurring_jobs.exceptions import RecurringJobsError
 from recurring_jobs.models import Schedule
 from recurring_jobs.periodic import beat_tables, drift
@@ -77,7 +71,10 @@ class OwnerFilter(admin.SimpleListFilter):
 class ScheduleAdmin(ObjectActionsMixin, BoundedMixin, StyledMixin, ModelAdmin):
     """Schedules, whoever made them, with what comes next and what came last."""
 
-    object_actions = (RunNow(), Enable(), Disable(), TakeCode(), KeepMine())
+    object_actions = (
+        *(RunNow(), Pause(), Resume(), SkipNext(), Backfill()),
+        *(TakeCode(), KeepMine()),
+    )
     list_display = ("name", "state", "trigger", "next_fire", "last_fire", "owner")
     list_filter = (StateFilter, OwnerFilter)
     list_select_related = tuple(
@@ -98,11 +95,13 @@ class ScheduleAdmin(ObjectActionsMixin, BoundedMixin, StyledMixin, ModelAdmin):
         "changed_by_hand",
         "withdrawn_at",
         "set_aside_reason",
+        "pause",
+        "counts",
         "next_fires",
         "last_fires",
     )
     fieldsets = (
-        (None, {"fields": ("name", "state", "trigger", "zone", "next_fire", "misfire", "owner")}),
+        (None, {"fields": ("name", "state", "pause", "trigger", "zone", "next_fire", "owner")}),
         (
             gettext_lazy("Next ten fires"),
             {"fields": ("next_fires",), "classes": ("recurring-jobs-whole",)},
@@ -110,6 +109,15 @@ class ScheduleAdmin(ObjectActionsMixin, BoundedMixin, StyledMixin, ModelAdmin):
         (
             gettext_lazy("Last ten fires"),
             {"fields": ("last_fires",), "classes": ("recurring-jobs-whole",)},
+        ),
+        (
+            gettext_lazy("Policies"),
+            {
+                "fields": (
+                    *("misfire", "grace", "catchup_window", "max_catchup"),
+                    *("overlap", "jitter", "remaining_fires", "pause_after_failures", "counts"),
+                )
+            },
         ),
         (
             gettext_lazy("Task"),
@@ -147,6 +155,28 @@ class ScheduleAdmin(ObjectActionsMixin, BoundedMixin, StyledMixin, ModelAdmin):
     def state(self, obj: Schedule) -> SafeString:
         label, kind, _query = _STATES[_state_of(obj)]
         return format_html("{} {}", shown.badge(kind, label), obj.set_aside_reason)
+
+    @admin.display(description=gettext_lazy("pause"))
+    def pause(self, obj: Schedule) -> SafeString | str:
+        if not obj.is_paused:
+            return shown.NOTHING
+        until = shown.moment(obj.paused_until) if obj.paused_until else _("somebody resumes it")
+        return format_html(
+            _("since {}, by {}, until {}. {}"),
+            shown.moment(obj.paused_at),
+            obj.paused_by or _("the scheduler"),
+            until,
+            obj.pause_reason,
+        )
+
+    @admin.display(description=gettext_lazy("fires so far"))
+    def counts(self, obj: Schedule) -> str:
+        return _("%(taken)d taken, %(missed)d missed, %(skipped)d skipped, %(dropped)d dropped") % {
+            "taken": obj.taken_count,
+            "missed": obj.missed_count,
+            "skipped": obj.skipped_count,
+            "dropped": obj.dropped_count,
+        }
 
     @admin.display(description=gettext_lazy("fires"))
     def trigger(self, obj: Schedule) -> str:

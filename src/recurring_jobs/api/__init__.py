@@ -1,3 +1,3 @@
-"""Triggering tasks and asking for their runs over HTTP; closed until the host opens it."""
+"""Tasks, their runs and schedules over HTTP; closed until the host opens it."""
 
 from __future__ import annotations

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase
 
 #: The permission that a session user needs for each action.
-PERMISSIONS = {"trigger": "recurring_jobs.trigger_run", "status": "recurring_jobs.view_run"}
+PERMISSIONS = {
+    "trigger": "recurring_jobs.trigger_run",
+    "status": "recurring_jobs.view_run",
+    "view_schedule": "recurring_jobs.view_schedule",
+    "change_schedule": "recurring_jobs.change_schedule",
+    "run_schedule": "recurring_jobs.run_schedule",
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,8 @@ class Caller:
 
     #: Patterns of the task names that this caller is limited to; None: all.
     tasks: tuple[str, ...] | None = None
+    #: The user, or the client of the token; empty where the host let somebody in.
+    name: str = ""
 
     def may_see(self, task: str) -> bool:
         """Return whether *task* is among those the caller is limited to."""
@@ -35,7 +43,7 @@ class Caller:
 
 def admit(request: HttpRequest, action: str, task: str) -> Caller:
     """
-    Return the caller of *request* if it may do *action* ("trigger" or "status") on *task*.
+    Return the caller of *request* if it may do *action*, a key of PERMISSIONS, on *task*.
 
     A token of RECURRING_JOBS["API_TOKENS"] is tried first; then the callable of
     API_AUTHORIZE decides, where one is set; else the permissions of the session's user
@@ -44,7 +52,7 @@ def admit(request: HttpRequest, action: str, task: str) -> Caller:
     """
     client = _client_of(request)
     if client is not None:
-        return _admit_client(client, action)
+        return _admit_client(*client, action)
     if conf.api_authorize:
         return _admit_by_host(request, action, task)
     if "Authorization" in request.headers or not _is_authenticated(request):
@@ -52,19 +60,19 @@ def admit(request: HttpRequest, action: str, task: str) -> Caller:
     _enforce_csrf(request)
     if not request.user.has_perm(PERMISSIONS[action]):
         _refuse_known(f"This needs the permission {PERMISSIONS[action]}.")
-    return Caller()
+    return Caller(name=_name_of(request))
 
 
-def _client_of(request: HttpRequest) -> Mapping[str, Any] | None:
+def _client_of(request: HttpRequest) -> tuple[str, Mapping[str, Any]] | None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         return None
     given = token.strip().encode()
     found = None
-    for client in conf.api_tokens.values():
+    for name, client in conf.api_tokens.items():
         # All are compared, so that the time taken tells nothing.
         if _is_token_of(client, given):
-            found = client
+            found = name, client
     return found
 
 
@@ -75,11 +83,11 @@ def _is_token_of(client: object, given: bytes) -> bool:
     return secrets.compare_digest(token.encode(), given)
 
 
-def _admit_client(client: Mapping[str, Any], action: str) -> Caller:
+def _admit_client(name: str, client: Mapping[str, Any], action: str) -> Caller:
     allowed = client.get("allow", ())
     if isinstance(allowed, str) or action not in allowed:
         _refuse_known(f"This token does not allow {action!r}.")
-    return Caller(tasks=tuple(client["tasks"]) if "tasks" in client else None)
+    return Caller(tuple(client["tasks"]) if "tasks" in client else None, name)
 
 
 def _admit_by_host(request: HttpRequest, action: str, task: str) -> Caller:
@@ -88,10 +96,14 @@ def _admit_by_host(request: HttpRequest, action: str, task: str) -> Caller:
         _enforce_csrf(request)
     # Only True opens: a coroutine that nobody awaited is true as well.
     if authorize(request, action, task) is True:
-        return Caller()
+        return Caller(name=_name_of(request))
     if _is_authenticated(request):
         _refuse_known("The project does not allow this.")
     return _refuse_nobody()
+
+
+def _name_of(request: HttpRequest) -> str:
+    return request.user.get_username() if _is_authenticated(request) else ""
 
 
 def _is_authenticated(request: HttpRequest) -> bool:

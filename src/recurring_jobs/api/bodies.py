@@ -33,12 +33,7 @@ class TriggerBody:
 
 def read_trigger_body(request: HttpRequest) -> TriggerBody:
     """Return the body of a trigger request. Raise Problem naming what is wrong with it."""
-    body = _read_object(request)
-    for key in body:
-        if key not in _KEYS:
-            near = did_you_mean(key[:80], _KEYS)
-            detail = f"{key[:80]!r} is not a known key.{near} Known are args, kwargs and mode."
-            raise Problem("invalid-body", detail)
+    body = read_object(request, _KEYS)
     args, kwargs, mode = body.get("args", []), body.get("kwargs", {}), body.get("mode", "queued")
     if not isinstance(args, list):
         raise Problem("invalid-body", f"'args' must be an array, not {_kind(args)}.")
@@ -49,7 +44,8 @@ def read_trigger_body(request: HttpRequest) -> TriggerBody:
     return TriggerBody(args, kwargs, Mode(mode))
 
 
-def _read_object(request: HttpRequest) -> dict[str, Any]:
+def read_object(request: HttpRequest, keys: tuple[str, ...]) -> dict[str, Any]:
+    """Return the object that is sent. Raise Problem for none, and for other *keys* than these."""
     # A page of another site can make a browser send forms, but not JSON, unasked.
     if request.content_type != "application/json":
         detail = "Send a JSON object, with the header Content-Type: application/json."
@@ -63,7 +59,18 @@ def _read_object(request: HttpRequest) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Problem("invalid-body", f"The body must be an object, not {_kind(body)}.")
     _check_values(body)
+    for key in body:
+        if key not in keys:
+            near = did_you_mean(key[:80], keys)
+            raise Problem("invalid-body", f"{key[:80]!r} is not a known key.{near} {_known(keys)}")
     return body
+
+
+def _known(keys: tuple[str, ...]) -> str:
+    if not keys:
+        return "Send an empty object."
+    *others, last = keys
+    return f"Known are {', '.join(others)} and {last}." if others else f"Known is {last}."
 
 
 def _read_bytes(request: HttpRequest) -> bytes:

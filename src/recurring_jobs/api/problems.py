@@ -17,6 +17,8 @@ KINDS: dict[str, tuple[HTTPStatus, str]] = {
     "csrf-failed": (HTTPStatus.FORBIDDEN, "CSRF check failed"),
     "unknown-task": (HTTPStatus.NOT_FOUND, "Unknown task"),
     "unknown-run": (HTTPStatus.NOT_FOUND, "Unknown run"),
+    "unknown-schedule": (HTTPStatus.NOT_FOUND, "Unknown schedule"),
+    "not-possible": (HTTPStatus.CONFLICT, "Not possible"),
     "method-not-allowed": (HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed"),
     "body-too-large": (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Body too large"),
     "not-json": (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Not JSON"),

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from functools import wraps
-from typing import TYPE_CHECKING, Concatenate, ParamSpec
-
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import csrf_exempt
 
 from recurring_jobs.api.access import admit
 from recurring_jobs.api.bodies import read_trigger_body
+from recurring_jobs.api.endpoints import endpoint
 from recurring_jobs.api.problems import Problem
 from recurring_jobs.exceptions import (
     BrokerAwayError,
@@ -32,46 +27,8 @@ from recurring_jobs.inspection import (
     with_result,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
-_P = ParamSpec("_P")
-
-
-def _endpoint(
-    *methods: str,
-) -> Callable[
-    [Callable[Concatenate[HttpRequest, _P], HttpResponse]],
-    Callable[Concatenate[HttpRequest, _P], HttpResponse],
-]:
-    """
-    Let *methods* through to a view, and tell the problems it raises.
-
-    The middleware's CSRF check is left to ``access.admit``, since tokens need none. A
-    request is no transaction: a run must be on record before its message is sent.
-    """
-
-    def decorate(
-        view: Callable[Concatenate[HttpRequest, _P], HttpResponse],
-    ) -> Callable[Concatenate[HttpRequest, _P], HttpResponse]:
-        @csrf_exempt
-        @never_cache
-        @transaction.non_atomic_requests
-        @wraps(view)
-        def endpoint(request: HttpRequest, /, *args: _P.args, **kwargs: _P.kwargs) -> HttpResponse:
-            try:
-                if request.method not in methods:
-                    raise _method_problem(methods)
-                return view(request, *args, **kwargs)
-            except Problem as problem:
-                return problem.as_response()
-
-        return endpoint
-
-    return decorate
-
-
-@_endpoint("POST")
+@endpoint("POST")
 def trigger(request: HttpRequest, name: str) -> HttpResponse:
     """Start one run of the task *name*: 202 when it is queued, 200 when it was executed here."""
     caller = admit(request, "trigger", name)
@@ -97,7 +54,7 @@ def trigger(request: HttpRequest, name: str) -> HttpResponse:
     return JsonResponse(told, status=202, headers={"Location": status_url})
 
 
-@_endpoint("GET", "HEAD")
+@endpoint("GET", "HEAD")
 def run(request: HttpRequest, run_id: str) -> HttpResponse:
     """Tell the state of a run, and its result where it succeeded and the result is kept."""
     status = run_status(run_id)
@@ -107,7 +64,7 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
     return JsonResponse(with_result(status, loaded_app()).as_dict())
 
 
-@_endpoint("GET", "HEAD")
+@endpoint("GET", "HEAD")
 def health_of_all(request: HttpRequest) -> HttpResponse:
     """
     Tell whether each part is well: 200 where all are, else 503.
@@ -127,8 +84,3 @@ def health_of_all(request: HttpRequest) -> HttpResponse:
 
 def _space(request: HttpRequest) -> str | None:
     return request.resolver_match.namespace if request.resolver_match else None
-
-
-def _method_problem(methods: tuple[str, ...]) -> Problem:
-    allowed = ", ".join(methods)
-    return Problem("method-not-allowed", f"Use {allowed}.", headers={"Allow": allowed})
