@@ -60,12 +60,12 @@ def address(schedule: Schedule, change: str) -> str:
 
 
 @pytest.mark.parametrize("name", CALLERS)
-@pytest.mark.parametrize("path", ["", "/1", *(f"/1/{change}" for change in CHANGES)])
+@pytest.mark.parametrize("path", ["", "/{id}", *(f"/{{id}}/{change}" for change in CHANGES)])
 def test_schedules_are_closed_to_callers_without_the_right(schedule, caller, name, path):
     """
     Whoever may trigger tasks or see runs may not look at schedules for that, nor change one.
     """
-    Schedule.objects.filter(pk=schedule.pk).update(pk=1)
+    path = path.format(id=schedule.pk)
     client = caller(name)
     change = path.rpartition("/")[2]
 
@@ -77,7 +77,7 @@ def test_schedules_are_closed_to_callers_without_the_right(schedule, caller, nam
 
     nobody = {"anonymous", "wrong token", "empty token", "other scheme"}
     if name == "superuser":
-        assert response.status_code in {200, 202, 404}
+        assert response.status_code < 300
     else:
         assert response.status_code == (401 if name in nobody else 403)
         assert Fire.objects.count() == 0
@@ -128,8 +128,9 @@ def test_list_comes_in_pages(user):
     """
     A page says where the next one begins.
     """
+    crontab = CrontabSchedule.objects.create(minute="0", hour="9", timezone="UTC")
     for number in range(3):
-        task = PeriodicTask.objects.create(name=f"task {number}", task="shop.report")
+        task = PeriodicTask.objects.create(name=f"task {number}", task="t", crontab=crontab)
         Schedule.objects.create(periodic_task=task)
 
     first = user.get(LIST, {"limit": "2"}).json()
