@@ -64,24 +64,25 @@ SERVICES = {
 
 
 @contextmanager
-def temporary_database(server_url: str) -> Iterator[str]:
+def temporary_database(server_url: str, *, copy_of: str = "") -> Iterator[str]:
     """
     Make an empty database on the server of *server_url*, lend its URL, then drop it.
 
-    Raise ValueError for a server that is neither PostgreSQL nor MariaDB or MySQL.
+    On PostgreSQL it may be a copy of another, named by its URL, to which nobody is
+    connected. Raise ValueError for a server that is neither PostgreSQL nor MariaDB or MySQL.
     """
     server = urlsplit(server_url)
     name = f"recurring_jobs_{uuid4().hex[:12]}"
-    _create(server, name)
+    _create(server, name, template=urlsplit(copy_of).path.lstrip("/") or "template1")
     try:
         yield server._replace(path=f"/{name}").geturl()
     finally:
         _drop(server, name)
 
 
-def _create(server: SplitResult, name: str) -> None:
+def _create(server: SplitResult, name: str, *, template: str) -> None:
     if _is_postgres(server):
-        _execute(server, f'CREATE DATABASE "{name}"')
+        _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     else:
         _execute(server, f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import redis
+from celery import Celery
+
 from tests.live.processes import Host, Process, wait_until
 
 if TYPE_CHECKING:
@@ -21,16 +24,6 @@ if TYPE_CHECKING:
 #: must not take for a pause.
 HEARTBEAT = 2
 
-_DROP_QUEUE = """
-from tests.host.celery import app
-with app.connection_for_write() as connection:
-    channel = connection.default_channel
-    channel.queue_delete({queue!r})
-    client = getattr(channel, "client", None)
-    for key in client.keys("*") if client is not None else ():
-        client.delete(key)
-"""
-
 
 @dataclass
 class Scene:
@@ -38,6 +31,7 @@ class Scene:
 
     host: Host
     database_url: str
+    app: Celery
     queue: str = field(default_factory=lambda: f"faults-{uuid4().hex[:8]}")
 
     @property
@@ -71,11 +65,20 @@ class Scene:
 
     def send(self, calls: list[dict[str, Any]]) -> None:
         """Send tasks: each a dict with ``task``, ``args`` and options of ``apply_async``."""
-        self.host.python(
-            "from tests.host.celery import app\n"
-            f"for call in {calls!r}:\n"
-            f"    app.send_task(call.pop('task'), call.pop('args'), queue={self.queue!r}, **call)"
-        )
+        for call in calls:
+            options = {name: value for name, value in call.items() if name != "task"}
+            self.app.send_task(call["task"], queue=self.queue, **options)
+
+    def clean_up(self) -> None:
+        """Take away what is left on the broker."""
+        with self.app.connection_for_write() as connection:
+            connection.default_channel.queue_delete(self.queue)
+        prefix = self.app.conf.broker_transport_options.get("global_keyprefix")
+        if prefix:
+            client = redis.Redis.from_url(self.app.conf.broker_url)
+            for key in client.scan_iter(f"{prefix}*"):
+                client.delete(key)
+            client.close()
 
     def lines(self) -> list[list[str]]:
         """Return the diary: what happened, to which run, in which process."""
@@ -132,7 +135,7 @@ class Scene:
 def scene(
     folder: Path, *, broker: str, database_url: str, transport: dict[str, Any] | None = None
 ) -> Iterator[Scene]:
-    """Set a scene on *broker* (redis or rabbitmq), and clean up behind it."""
+    """Set a scene on *broker* and a migrated database, and clean up behind it."""
     host = Host.on(
         folder, database_url=database_url, broker_url=os.environ[f"{broker.upper()}_URL"]
     )
@@ -143,14 +146,16 @@ def scene(
         "HOST_HEARTBEAT": str(HEARTBEAT),
         "HOST_TRANSPORT_OPTIONS": json.dumps(options),
     }
-    host.manage("migrate", "-v", "0")
-    set_up = Scene(host, database_url)
+    app = Celery("sender", broker=host.env["CELERY_BROKER_URL"], set_as_current=False)
+    app.conf.broker_transport_options = options
+    set_up = Scene(host, database_url, app)
     try:
         yield set_up
     finally:
         set_up.gate.touch()
         host.stop_all()
-        host.python(_DROP_QUEUE.format(queue=set_up.queue))
+        set_up.clean_up()
+        app.close()
 
 
 def kill_pids(pids: set[int], number: int = signal.SIGKILL) -> None:

@@ -28,11 +28,11 @@ print(json.dumps({letter.task_id: dead_letters.requeue(letter) for letter in let
 
 
 @pytest.mark.parametrize("broker", BROKERS)
-def test_ten_copies_of_a_message_run_once(tmp_path, fresh_database, postgres_url, broker):
+def test_ten_copies_of_a_message_run_once(tmp_path, migrated_database, broker):
     """
     The same message ten times at once, on two workers: one start, nine that are dropped.
     """
-    with scene(tmp_path, broker=broker, database_url=fresh_database(postgres_url)) as stage:
+    with scene(tmp_path, broker=broker, database_url=migrated_database) as stage:
         arguments = [str(stage.diary), str(stage.gate)]
         stage.send([{"task": "host.lingers", "args": arguments, "task_id": "one"}] * 10)
 
@@ -48,9 +48,7 @@ def test_ten_copies_of_a_message_run_once(tmp_path, fresh_database, postgres_url
 
 
 @pytest.mark.redis
-def test_a_visibility_timeout_shorter_than_the_task_runs_nothing_again(
-    tmp_path, fresh_database, postgres_url
-):
+def test_a_visibility_timeout_shorter_than_the_task_runs_nothing_again(tmp_path, migrated_database):
     """
     Redis hands out the message of a run that is still going on; the copies do nothing.
     """
@@ -59,8 +57,7 @@ def test_a_visibility_timeout_shorter_than_the_task_runs_nothing_again(
         "unacked_restore_interval": 1,
         "unacked_restore_throttle": 1,
     }
-    url = fresh_database(postgres_url)
-    with scene(tmp_path, broker="redis", database_url=url, transport=hasty) as stage:
+    with scene(tmp_path, broker="redis", database_url=migrated_database, transport=hasty) as stage:
         stage.worker("first", "-c", "2")
         arguments = [str(stage.diary), str(stage.gate)]
         stage.send([{"task": "host.lingers", "args": arguments, "task_id": "slow"}])
@@ -78,15 +75,12 @@ def test_a_visibility_timeout_shorter_than_the_task_runs_nothing_again(
 
 
 @pytest.mark.parametrize("broker", BROKERS)
-def test_an_outcome_is_told_when_the_database_is_back(
-    tmp_path, fresh_database, postgres_url, broker
-):
+def test_an_outcome_is_told_when_the_database_is_back(tmp_path, migrated_database, broker):
     """
     With the database away as a run ends, its success is on record later, and it ran once.
     """
-    url = fresh_database(postgres_url)
-    proxy = Proxy(url)
-    with scene(tmp_path, broker=broker, database_url=url) as stage:
+    proxy = Proxy(migrated_database)
+    with scene(tmp_path, broker=broker, database_url=migrated_database) as stage:
         stage.host.env["DATABASE_URL"] = proxy.url
         stage.worker("first", "-c", "2")
         stage.worker("second", "-c", "2")
@@ -110,7 +104,7 @@ def test_an_outcome_is_told_when_the_database_is_back(
         proxy.open()
 
         runs = stage.wait_for_end({"told-late"})
-        stage.host.env["DATABASE_URL"] = url
+        stage.host.env["DATABASE_URL"] = migrated_database
     proxy.end()
 
     assert runs == {"told-late": ("succeeded", 0)}
@@ -118,14 +112,12 @@ def test_an_outcome_is_told_when_the_database_is_back(
 
 
 @pytest.mark.parametrize("broker", BROKERS)
-def test_a_task_that_old_workers_do_not_know_is_not_lost(
-    tmp_path, fresh_database, postgres_url, broker
-):
+def test_a_task_that_old_workers_do_not_know_is_not_lost(tmp_path, migrated_database, broker):
     """
     In a rolling restart what an old worker gets is a dead letter, and is sent again.
     """
     sent = {f"new-{number}" for number in range(20)}
-    with scene(tmp_path, broker=broker, database_url=fresh_database(postgres_url)) as stage:
+    with scene(tmp_path, broker=broker, database_url=migrated_database) as stage:
         old = stage.worker("old", "-c", "2")
         stage.host.env["HOST_NEW_TASK"] = "1"
         stage.worker("new", "-c", "2")

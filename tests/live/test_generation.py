@@ -25,13 +25,13 @@ TASK = {"task": "recurring_jobs.generate_occurrences", "args": ["host.Todo"]}
 
 
 @pytest.mark.redis
-def test_backlog_is_shared_and_survives_a_kill(tmp_path, fresh_database, postgres_url):
+def test_backlog_is_shared_and_survives_a_kill(tmp_path, migrated_database):
     """
     Shares of four templates are sent on until nothing is due, in two lanes at most.
 
     After a kill the next message of the schedule finds what was left, and each row is there once.
     """
-    with scene(tmp_path, broker="redis", database_url=fresh_database(postgres_url)) as stage:
+    with scene(tmp_path, broker="redis", database_url=migrated_database) as stage:
         stage.host.env["HOST_SHARE"] = "4"
         stage.host.python("import django; django.setup()" + SEED)
         first = stage.worker("first", "-c", "3")

@@ -41,14 +41,14 @@ def send_four(stage) -> None:
 
 @pytest.mark.parametrize("broker", BROKERS)
 @pytest.mark.parametrize("whom", ["child", "worker", "both"])
-def test_a_killed_worker_loses_no_run(tmp_path, fresh_database, postgres_url, broker, whom):
+def test_a_killed_worker_loses_no_run(tmp_path, migrated_database, broker, whom):
     """
     With kill -9 of the children, of their parent or of all, each run starts once more.
 
     That holds for late and early acknowledgement; where the broker sends the message
     again too, that copy is not run.
     """
-    with scene(tmp_path, broker=broker, database_url=fresh_database(postgres_url)) as stage:
+    with scene(tmp_path, broker=broker, database_url=migrated_database) as stage:
         first = stage.worker("first", "-c", "4")
         send_four(stage)
 
@@ -74,15 +74,14 @@ def test_a_killed_worker_loses_no_run(tmp_path, fresh_database, postgres_url, br
 
 @pytest.mark.redis
 @pytest.mark.parametrize("pool", ["threads", "gevent"])
-def test_a_pool_without_children_loses_no_run(tmp_path, fresh_database, postgres_url, pool):
+def test_a_pool_without_children_loses_no_run(tmp_path, migrated_database, pool):
     """
     In threads and greenlets runs beat beyond their lease, and start once more after kill -9.
 
     The worker that finds them lost is of the same pool.
     """
     require_pool(pool)
-    url = fresh_database(postgres_url)
-    with scene(tmp_path, broker="redis", database_url=url) as stage:
+    with scene(tmp_path, broker="redis", database_url=migrated_database) as stage:
         first = stage.worker("first", "-c", "4", "-P", pool)
         send_four(stage)
         stage.worker("second", "-c", "4", "-P", pool)
@@ -106,13 +105,11 @@ def test_a_pool_without_children_loses_no_run(tmp_path, fresh_database, postgres
 
 
 @pytest.mark.parametrize("broker", BROKERS)
-def test_a_worker_that_is_asked_to_end_finishes_its_runs(
-    tmp_path, fresh_database, postgres_url, broker
-):
+def test_a_worker_that_is_asked_to_end_finishes_its_runs(tmp_path, migrated_database, broker):
     """
     SIGTERM, as a deployment sends it, loses nothing and runs nothing again.
     """
-    with scene(tmp_path, broker=broker, database_url=fresh_database(postgres_url)) as stage:
+    with scene(tmp_path, broker=broker, database_url=migrated_database) as stage:
         first = stage.worker("first", "-c", "4")
         send_four(stage)
 
@@ -128,13 +125,11 @@ def test_a_worker_that_is_asked_to_end_finishes_its_runs(
 
 
 @pytest.mark.parametrize("broker", BROKERS)
-def test_a_worker_that_is_told_to_end_at_once_loses_no_run(
-    tmp_path, fresh_database, postgres_url, broker
-):
+def test_a_worker_that_is_told_to_end_at_once_loses_no_run(tmp_path, migrated_database, broker):
     """
     After SIGQUIT each run starts once more, with another worker.
     """
-    with scene(tmp_path, broker=broker, database_url=fresh_database(postgres_url)) as stage:
+    with scene(tmp_path, broker=broker, database_url=migrated_database) as stage:
         first = stage.worker("first", "-c", "4")
         send_four(stage)
 
@@ -153,14 +148,14 @@ def test_a_worker_that_is_told_to_end_at_once_loses_no_run(
 
 
 @pytest.mark.parametrize("broker", BROKERS)
-def test_a_worker_that_wakes_late_is_not_believed(tmp_path, fresh_database, postgres_url, broker):
+def test_a_worker_that_wakes_late_is_not_believed(tmp_path, migrated_database, broker):
     """
     A worker stopped for longer than its lease finds its runs taken, and says nothing of them.
 
     RabbitMQ may have handed it some of the messages that were sent again; it starts those
     as any worker would.
     """
-    with scene(tmp_path, broker=broker, database_url=fresh_database(postgres_url)) as stage:
+    with scene(tmp_path, broker=broker, database_url=migrated_database) as stage:
         first = stage.worker("first", "-c", "8")
         send_four(stage)
 
@@ -181,14 +176,12 @@ def test_a_worker_that_wakes_late_is_not_believed(tmp_path, fresh_database, post
 
 
 @pytest.mark.parametrize("broker", BROKERS)
-def test_a_poison_message_ends_and_the_healthy_go_on(
-    tmp_path, fresh_database, postgres_url, broker
-):
+def test_a_poison_message_ends_and_the_healthy_go_on(tmp_path, migrated_database, broker):
     """
     A task that kills its process does so three times; the twenty beside it succeed.
     """
     healthy = {f"healthy-{number}" for number in range(20)}
-    with scene(tmp_path, broker=broker, database_url=fresh_database(postgres_url)) as stage:
+    with scene(tmp_path, broker=broker, database_url=migrated_database) as stage:
         stage.send(
             [
                 {"task": "host.kills", "args": [str(stage.diary)], "task_id": "poison"},

@@ -14,14 +14,11 @@ HASTY = {"visibility_timeout": 2, "unacked_restore_interval": 1, "unacked_restor
 
 
 @pytest.mark.redis
-def test_10_a_wait_longer_than_the_visibility_timeout_runs_once(
-    tmp_path, fresh_database, postgres_url
-):
+def test_10_a_wait_longer_than_the_visibility_timeout_runs_once(tmp_path, migrated_database):
     """
     Redis hands out the message of a run that waits; a plain task runs for each copy.
     """
-    url = fresh_database(postgres_url)
-    with scene(tmp_path, broker="redis", database_url=url, transport=HASTY) as stage:
+    with scene(tmp_path, broker="redis", database_url=migrated_database, transport=HASTY) as stage:
         stage.worker("first", "-c", "2")
         stage.worker("second", "-c", "2")
         stage.send(
@@ -53,15 +50,16 @@ def test_10_a_wait_longer_than_the_visibility_timeout_runs_once(
     ],
 )
 def test_11_a_worker_killed_between_retry_and_acknowledgement_runs_no_attempt_again(
-    tmp_path, fresh_database, postgres_url, broker
+    tmp_path, migrated_database, broker
 ):
     """
     Both messages are there then, of the attempt that failed and of the next. A plain task
     runs either, and the first asks for a retry once more; ours runs the next alone.
     """
     transport = HASTY if broker == "redis" else None
-    url = fresh_database(postgres_url)
-    with scene(tmp_path, broker=broker, database_url=url, transport=transport) as stage:
+    with scene(
+        tmp_path, broker=broker, database_url=migrated_database, transport=transport
+    ) as stage:
         for run_id, task in (
             ("plain", "host.plain_killed_after_retry"),
             ("ours", "host.killed_after_retry"),
