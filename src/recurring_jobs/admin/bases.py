@@ -3,23 +3,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets
+from django.core.paginator import Paginator
+from django.utils.functional import cached_property
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.forms import Media
     from django.http import HttpRequest
 
-    # ModelAdmin is generic for type checkers only.
+    # These are generic for type checkers only.
     ModelAdmin = admin.ModelAdmin[Any]
     MixinBase = admin.ModelAdmin[Any]
+    AnyPaginator = Paginator[Any]
 else:
     ModelAdmin = admin.ModelAdmin
     MixinBase = object
+    AnyPaginator = Paginator
 
+#: More rows than this are not listed: a filter or a search finds the others.
+LONGEST_LIST = 10_000
 #: Longer search terms than this are cut before they reach the database.
 LONGEST_SEARCH = 200
 
@@ -34,15 +40,44 @@ class StyledMixin(MixinBase):
         return super().media + Media(css={"all": ["recurring_jobs/admin.css"]})
 
 
+class BoundedPaginator(AnyPaginator):
+    """Pages of the first LONGEST_LIST rows: no more of them are counted, nor listed."""
+
+    @cached_property
+    def count(self) -> int:
+        """How many rows are listed."""
+        return min(self._counted, LONGEST_LIST)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there are more rows than are listed."""
+        return self._counted > LONGEST_LIST
+
+    @cached_property
+    def _counted(self) -> int:
+        rows = cast("QuerySet[Any]", self.object_list)  # a change list has no other
+        return rows.order_by()[: LONGEST_LIST + 1].count()
+
+
 class BoundedMixin(MixinBase):
     """Keep a list cheap: no count of the whole table, no search term without end."""
 
+    paginator = BoundedPaginator
+    #: A column with an index of its own: what it finds is not looked for elsewhere.
+    found_by = ""
     show_full_result_count = False
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        return super().get_search_results(request, queryset, search_term[:LONGEST_SEARCH])
+        term = search_term[:LONGEST_SEARCH]
+        if self.found_by and self._has(queryset, term):
+            return queryset.filter(**{self.found_by: term}), False
+        return super().get_search_results(request, queryset, term)
+
+    def _has(self, queryset: QuerySet[Any], term: str) -> bool:
+        is_storable = bool(term) and "\x00" not in term
+        return is_storable and queryset.filter(**{self.found_by: term}).exists()
 
 
 class RecordAdmin(BoundedMixin, StyledMixin, ModelAdmin):

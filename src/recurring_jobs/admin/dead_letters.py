@@ -166,6 +166,7 @@ class DeadLetterAdmin(ObjectActionsMixin, RecordAdmin):
     list_display = ("task", "state_badge", "error", "failed", "attempts")
     list_filter = ("state", TaskFilter, ExceptionFilter)
     ordering = ("-failed_at",)
+    found_by = "task_id"
     search_fields = ("task_id__exact", "root_id__exact", "task__startswith")
     search_help_text = gettext_lazy("A task id, or the beginning of a task's name.")
     fieldsets = (

@@ -102,7 +102,8 @@ class FireAdmin(RecordAdmin):
     list_display_links = ("nominal_time",)
     list_filter = ("state", "kind")
     list_select_related = ("schedule__periodic_task",)
-    ordering = ("-nominal_at",)
+    ordering = ("-pk",)  # the last to be claimed first, which a large table tells at once
+    found_by = "task_id"
     search_fields = ("task_id__exact", "schedule__periodic_task__name__startswith")
     search_help_text = gettext_lazy("A task id, or the beginning of a schedule's name.")
     fieldsets = (

@@ -37,6 +37,7 @@ class RunAdmin(RecordAdmin):
     list_display = ("task", "state_badge", "attempt", "started", "took", "progress", "worker")
     list_filter = ("state", TaskFilter)
     ordering = ("-created_at",)
+    found_by = "id"
     search_fields = ("id__exact", "root_id__exact", "task__startswith")
     search_help_text = gettext_lazy("A task id, or the beginning of a task's name.")
     fieldsets = (

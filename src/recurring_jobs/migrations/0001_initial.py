@@ -787,6 +787,7 @@ class Migration(migrations.Migration):
                 "ordering": ["-created_at"],
                 "permissions": [("trigger_run", "Can trigger tasks")],
                 "indexes": [
+                    models.Index(fields=["created_at"], name="recurring_jobs_run_created"),
                     models.Index(fields=["state", "created_at"], name="recurring_jobs_run_state"),
                     models.Index(fields=["task", "created_at"], name="recurring_jobs_run_task"),
                     models.Index(fields=["state", "heartbeat_at"], name="recurring_jobs_run_beats"),

@@ -134,6 +134,7 @@ class Run(models.Model):
         ordering = ["-created_at"]
         permissions = [("trigger_run", _("Can trigger tasks"))]
         indexes = [
+            models.Index(fields=["created_at"], name="recurring_jobs_run_created"),
             models.Index(fields=["state", "created_at"], name="recurring_jobs_run_state"),
             models.Index(fields=["task", "created_at"], name="recurring_jobs_run_task"),
             models.Index(fields=["state", "heartbeat_at"], name="recurring_jobs_run_beats"),
