@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
-from functools import partial, wraps
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import current_app, signals
-from celery._state import get_current_task
 from celery.app.task import Context
 from celery.exceptions import InvalidTaskError, NotRegistered
 from celery.states import IGNORED, REJECTED, SUCCESS
@@ -31,9 +30,10 @@ from recurring_jobs.runs.execution import (
 )
 from recurring_jobs.runs.headers import RETRIED_FROM
 from recurring_jobs.runs.heartbeats import Hold, heart
-from recurring_jobs.runs.models import DeadLetter, Run
+from recurring_jobs.runs.models import Run
 from recurring_jobs.runs.overlap import overlap_policy
 from recurring_jobs.runs.progress import Progress
+from recurring_jobs.runs.receivers import at_the_edge, harmless
 from recurring_jobs.runs.states import RunState
 from recurring_jobs.runs.task import BaseTaskWithRetry
 from recurring_jobs.signals import run_retried, run_succeeded
@@ -107,40 +107,6 @@ def record_queued(
     return run if rows.insert_run(run, using) else Run.objects.using(using).get(pk=task_id)
 
 
-def _harmless(receiver: Callable[..., None]) -> Callable[..., None]:
-    """Keep what goes wrong in the database away from the task that is watched."""
-
-    @wraps(receiver)
-    def guarded(**reported: Any) -> None:
-        try:
-            receiver(**reported)
-        except DatabaseError:
-            event = receiver.__name__.removeprefix("on_").strip("_")
-            facts = {"event": event, "run_id": _id_in(reported)}
-            logger.exception("recurring_jobs.run.not_recorded", extra=facts)
-
-    return guarded
-
-
-def _at_the_edge(receiver: Callable[..., None]) -> Callable[..., None]:
-    """Do the same for what may also be reported where no task is at work."""
-
-    @wraps(receiver)
-    def tidy(**reported: Any) -> None:
-        if get_current_task() is not None:
-            receiver(**reported)
-            return
-        # Between tasks nobody looks after the connections, and the parent process of a
-        # worker is about to fork: leave none open there.
-        try:
-            _close_connections(only_old=True)
-            receiver(**reported)
-        finally:
-            _close_connections(only_old=False)
-
-    return _harmless(tidy)
-
-
 def on_prerun(task: Any, **_: Any) -> None:
     """Record that an attempt begins, and stop what is a copy of its message."""
     # Called for every task of the worker, as are the next two: no step more than is needed.
@@ -167,7 +133,7 @@ def on_postrun(task: Any, state: str | None = None, retval: Any = None, **_: Any
         _end(task=task, request=request, state=state, retval=retval)
 
 
-@_harmless
+@harmless
 def _begin(task: Any, request: Any) -> None:
     if overlap_policy(task) and not guard.find_place(task):
         return
@@ -182,7 +148,7 @@ def _begin(task: Any, request: Any) -> None:
     logger.info("recurring_jobs.run.started", extra=facts)
 
 
-@_harmless
+@harmless
 def _succeed(sender: Any, request: Any, runtime: float | None) -> None:
     def tell() -> None:
         if rows.end_run(execution_of(sender, request), RunState.SUCCEEDED):
@@ -205,7 +171,7 @@ def _say_succeeded(sender: Any, request: Any, runtime: float | None) -> None:
         )
 
 
-@_harmless
+@harmless
 def on_retry(sender: Any, request: Any, reason: Retry | None = None, **_: Any) -> None:
     """Record that an attempt has failed and another will follow."""
     kept = _is_kept(sender, request)
@@ -230,7 +196,7 @@ def on_retry(sender: Any, request: Any, reason: Retry | None = None, **_: Any) -
     )
 
 
-@_at_the_edge
+@at_the_edge
 def on_failure(
     sender: Any, task_id: str, exception: BaseException, einfo: Any = None, **reported: Any
 ) -> None:
@@ -247,7 +213,7 @@ def on_failure(
     _tell(request, partial(give_up, sender, execution, exception, traceback))
 
 
-@_harmless
+@harmless
 def _end(task: Any, request: Any, state: str | None, retval: Any) -> None:
     if state == REJECTED and not retval.requeue:
         cause = retval.reason if isinstance(retval.reason, BaseException) else retval
@@ -271,7 +237,7 @@ def _end(task: Any, request: Any, state: str | None, retval: Any) -> None:
         heart.let_go(hold)
 
 
-@_at_the_edge
+@at_the_edge
 def on_revoked(
     sender: Any, request: Any, *, terminated: bool = False, expired: bool = False, **_: Any
 ) -> None:
@@ -287,13 +253,13 @@ def on_revoked(
     logger.info("recurring_jobs.run.revoked", extra={**facts_of(sender, request), "reason": reason})
 
 
-@_at_the_edge
+@at_the_edge
 def on_unknown(message: Any, name: str, **_: Any) -> None:
     """Keep the message of a task that this worker does not know, which Celery drops."""
     _keep_message(message, NotRegistered(name))
 
 
-@_at_the_edge
+@at_the_edge
 def on_rejected(message: Any, exc: BaseException | None = None, **_: Any) -> None:
     """Keep a message that this worker cannot read as a task, if it says which it is."""
     _keep_message(message, exc or InvalidTaskError("The message cannot be read."))
@@ -365,19 +331,3 @@ def _delay_until(when: Any) -> float:
     if isinstance(when, datetime):
         return max(0.0, (when - timezone.now()).total_seconds())
     return float(when or 0.0)
-
-
-def _id_in(reported: dict[str, Any]) -> str:
-    request = reported.get("request") or getattr(reported.get("sender"), "request", None)
-    return reported.get("task_id") or reported.get("id") or getattr(request, "id", None) or ""
-
-
-def _close_connections(*, only_old: bool) -> None:
-    for alias in {router.db_for_write(Run), router.db_for_write(DeadLetter)}:
-        connection = connections[alias]
-        if connection.in_atomic_block:
-            continue
-        if only_old:
-            connection.close_if_unusable_or_obsolete()
-        else:
-            connection.close()
