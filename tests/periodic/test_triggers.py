@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from recurring_jobs import At, Cron, Every, RRule, Solar
 from recurring_jobs.exceptions import InvalidTriggerError, UnknownTimeZoneError
 from recurring_jobs.periodic.beat_tables import trigger_key
 from recurring_jobs.periodic.triggers import trigger_from
+from recurring_jobs.periodic.triggers.cron import _as_people_say
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)  # a Monday
 PARIS = "Europe/Paris"
@@ -288,7 +290,24 @@ def test_every_stays_on_its_grid(seconds, instant, anchor):
     [
         pytest.param("0 9 * * *", "every day at 09:00 (UTC)", id="one time"),
         pytest.param("5 * * * *", "every hour at minute 5 (UTC)", id="every hour"),
-        pytest.param("30 2 1 * *", "every day on the 1st at 02:30 (UTC)", id="day of the month"),
+        pytest.param("30 2 1 * *", "every month on the 1st at 02:30 (UTC)", id="day of the month"),
+        pytest.param("@yearly", "every year in January on the 1st at 00:00 (UTC)", id="year"),
+        pytest.param("@weekly", "every week on Sunday at 00:00 (UTC)", id="weekday"),
+        pytest.param("0 0 * 1 *", "every day in January at 00:00 (UTC)", id="days of a month"),
+        pytest.param("*/5 * * * *", "every 5 minutes (UTC)", id="minutes"),
+        pytest.param("* 9 * * *", "every minute in hour 9 (UTC)", id="each minute"),
+        pytest.param("0 */2 * * *", "every 2 hours at minute 0 (UTC)", id="hours"),
+        pytest.param("5,35 * * * *", "every hour at minutes 5 and 35 (UTC)", id="off the grid"),
+        pytest.param(
+            "*/15 9-17 * * 1-5",
+            "every 15 minutes on Monday to Friday in hours 9 to 17 (UTC)",
+            id="office hours",
+        ),
+        pytest.param(
+            "0,15,30,45 0 * * *",
+            "every day at 00:00, 00:15, 00:30 and 00:45 (UTC)",
+            id="few times",
+        ),
     ],
 )
 def test_cron_in_words_says_no_seconds(expression, words):
@@ -296,6 +315,21 @@ def test_cron_in_words_says_no_seconds(expression, words):
     A crontab is said in words, to the minute.
     """
     assert Cron(expression, timezone="UTC").describe() == words
+
+
+@pytest.mark.parametrize("minute", ["*", "*/5", "5,35", "0", "0,15,30,45"])
+@pytest.mark.parametrize("hour", ["*", "*/2", "9-17", "0"])
+@pytest.mark.parametrize("days", ["* * *", "1 * *", "1 1 *", "* 1 *", "* * 1-5", "* 6 0"])
+def test_words_of_a_crontab_are_of_the_same_times(minute, hour, days):
+    """
+    What is said, read as a rule, has the times of the crontab.
+    """
+    rule = Cron(f"{minute} {hour} {days}")._rule()
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+
+    said = replace(_as_people_say(rule), by_second=(0,))
+
+    assert list(said.occurrences(start, limit=40)) == list(rule.occurrences(start, limit=40))
 
 
 @pytest.mark.parametrize(

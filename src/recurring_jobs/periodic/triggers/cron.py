@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 from recurring_jobs.exceptions import InvalidRuleError, InvalidTriggerError, did_you_mean
 from recurring_jobs.periodic.triggers.base import Trigger, check_timezone, with_zone, zone_of
 from recurring_jobs.periodic.triggers.spreading import has_hash, without_hash
-from recurring_jobs.rules import Rule, crontab_rule
+from recurring_jobs.rules import Frequency, Rule, crontab_rule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from recurring_jobs.periodic.triggers.base import Gettext
 
+#: With more times of a day than this, the times are not said one by one.
+_MOST_TIMES = 6
 #: The fields in order, with the most characters that django-celery-beat keeps of each.
 _FIELDS = {
     "minute": 240,
@@ -96,10 +98,7 @@ class Cron(Trigger):
     def describe(self, gettext: Gettext | None = None) -> str:
         if self._has_hash():
             return str(self)
-        # A crontab knows no seconds, so its words need not say that they are zero.
-        without_seconds = str(self._rule()).replace(";BYSECOND=0", "")
-        words = Rule.parse(without_seconds).describe(gettext)
-        return with_zone(words, self.timezone)
+        return with_zone(_as_people_say(self._rule()).describe(gettext), self.timezone)
 
     def spec(self) -> dict[str, Any]:
         return {"cron": self.expression, "timezone": self.timezone}
@@ -198,3 +197,33 @@ def _plain(field: str, text: str) -> str:
 
 def _numbers_of(fields: Mapping[str, str], name: str) -> dict[str, str]:
     return {field: without_hash(field, text.lower(), name) for field, text in fields.items()}
+
+
+def _as_people_say(rule: Rule) -> Rule:
+    """Return the rule of a crontab as people name it: "every month on the 1st", not each day."""
+    # A crontab knows no seconds, so its words need not say that they are zero.
+    rule = replace(rule, by_second=())
+    if rule.frequency is Frequency.DAILY:
+        rule = _by_clock(rule) if len(rule.by_hour) * len(rule.by_minute) > _MOST_TIMES else rule
+    elif rule.frequency is Frequency.HOURLY and (step := _step(rule.by_minute, 60)):
+        rule = replace(rule, frequency=Frequency.MINUTELY, interval=step, by_minute=())
+    if rule.frequency is not Frequency.DAILY:
+        return rule
+    if rule.by_month_day:
+        frequency = Frequency.YEARLY if rule.by_month else Frequency.MONTHLY
+        return replace(rule, frequency=frequency)
+    return replace(rule, frequency=Frequency.WEEKLY) if rule.by_day else rule
+
+
+def _by_clock(rule: Rule) -> Rule:
+    if step := _step(rule.by_minute, 60):
+        return replace(rule, frequency=Frequency.MINUTELY, interval=step, by_minute=())
+    if step := _step(rule.by_hour, 24):
+        return replace(rule, frequency=Frequency.HOURLY, interval=step, by_hour=())
+    return rule
+
+
+def _step(values: tuple[int, ...], end: int) -> int:
+    """Return the step by which *values* go from zero to *end*; 0 where they do not."""
+    step = end // len(values) if len(values) > 1 else 0
+    return step if step and values == tuple(range(0, end, step)) else 0
