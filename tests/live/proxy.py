@@ -63,7 +63,11 @@ class Proxy:
             if not self._is_open:
                 near.close()
                 continue
-            far = socket.create_connection(self._address)
+            try:
+                far = socket.create_connection(self._address)
+            except OSError:  # the server is away
+                near.close()
+                continue
             self._pairs += [near, far]
             for source, sink in ((near, far), (far, near)):
                 threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
