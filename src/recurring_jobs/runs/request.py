@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 #: What the parent process is told of a child that has ended under its task.
-_LOSSES = (WorkerLostError, SystemExit, KeyboardInterrupt)
+_ENDS = (SystemExit, KeyboardInterrupt)
+_LOSSES = (WorkerLostError, *_ENDS)
 
 
 class KnownRequest(Request):
@@ -54,8 +55,13 @@ class KnownRequest(Request):
 
     def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:
         """Report a failure; a lost worker is dealt with as the task's ``on_lost`` says."""
+        exception = getattr(exc_info.exception, "exc", exc_info.exception)
+        if self._is_wanted() and isinstance(exception, _ENDS):
+            # No failure, as Celery knows from 5.7 on: the message comes back by itself.
+            worker_state.task_ready(self)
+            return None
         with self._shown():
-            if self._is_loss(exc_info) and not self._has_succeeded():
+            if self._is_loss(exception) and not self._has_succeeded():
                 error = self._settle_loss()
                 if error is None:
                     return None
@@ -73,11 +79,12 @@ class KnownRequest(Request):
                 self._log_not_recorded(error)
         super()._announce_cancelled(*args, **kwargs)  # type: ignore[misc]  # not in the stubs
 
-    def _is_loss(self, exc_info: Any) -> bool:
-        exception = exc_info.exception
-        exception = getattr(exception, "exc", exception)
-        is_wanted = self._already_cancelled or self._already_revoked  # type: ignore[attr-defined]
-        return isinstance(exception, _LOSSES) and not is_wanted
+    def _is_wanted(self) -> bool:
+        """Whether the worker itself has ended the child, or was told to."""
+        return bool(self._already_cancelled or self._already_revoked)  # type: ignore[attr-defined]
+
+    def _is_loss(self, exception: BaseException) -> bool:
+        return isinstance(exception, _LOSSES) and not self._is_wanted()
 
     def _has_succeeded(self) -> bool:
         # From Celery 5.7 on: the result was stored before the worker was lost.
