@@ -90,10 +90,10 @@ SENTENCES = {
 
 TRIGGERS = {
     Cron("0 9 * * mon-fri", timezone="Europe/Berlin"): (
-        "jeden Tag am Montag bis Freitag um 09:00 Uhr (Europe/Berlin)"
+        "jede Woche am Montag bis Freitag um 09:00 Uhr (Europe/Berlin)"
     ),
     Cron("*/30 8-10 1 1,7 *", timezone="UTC"): (
-        "jeden Tag im Januar und Juli am 1. "
+        "jedes Jahr im Januar und Juli am 1. "
         "um 08:00, 08:30, 09:00, 09:30, 10:00 und 10:30 Uhr (UTC)"
     ),
     Every(minutes=15): "alle 15 Minuten",
