@@ -4,8 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -92,16 +91,48 @@ while is_killed:
     left.append([rows, repaired, sync_schedules().is_settled])
 print(json.dumps(left))
 """
-#: Waits at a barrier of files, so that all start within a millisecond.
+#: Runs the command in children that start at one moment, so many rounds; prints what each
+#: said last, the rows that were left, and whether a check found something to do.
 AT_ONCE = """
-import os, pathlib, time
+import io, json, os, time
+from contextlib import redirect_stdout
 from django.core.management import call_command
-barrier = pathlib.Path({barrier!r})
-(barrier / str(os.getpid())).touch()
-deadline = time.monotonic() + 60
-while len(list(barrier.iterdir())) < {together} and time.monotonic() < deadline:
-    time.sleep(0.001)
-call_command("setup_periodic_tasks")
+from django.db import connections
+from recurring_jobs.periodic.sync import sync_schedules
+
+def child(start_at, answer):
+    out = io.StringIO()
+    time.sleep(max(0, start_at - time.monotonic()))
+    try:
+        call_command("setup_periodic_tasks", stdout=out)
+        said = out.getvalue().splitlines()[-1]
+    except BaseException as error:
+        said = repr(error)
+    os.write(answer, said.encode())
+    os._exit(0)
+
+def together(number):
+    connections.close_all()
+    start_at, ends = time.monotonic() + 0.1, []
+    for _ in range(number):
+        end, answer = os.pipe()
+        if not os.fork():
+            child(start_at, answer)
+        os.close(answer)
+        ends.append(end)
+    said = [os.fdopen(end).read() for end in ends]
+    for _ in ends:
+        os.wait()
+    return sorted(said)
+
+sync_schedules(dry_run=True)  # the task modules are loaded once, for all children
+for _ in range({rounds}):
+    exec({clear!r})
+    said = together({together})
+    rows = io.StringIO()
+    with redirect_stdout(rows):
+        exec({rows!r})
+    print(json.dumps([said, json.loads(rows.getvalue()), sync_schedules().is_settled]))
 """
 
 
@@ -142,15 +173,10 @@ class Host:
     def shell(self, code: str) -> tuple[str, ...]:
         return "shell", "--verbosity=0", "--no-imports", "-c", code
 
-    def set_up_together(self) -> list[str]:
-        """Run the command in several processes at once; return what each said last."""
-        with TemporaryDirectory(dir=self.folder) as barrier:
-            code = AT_ONCE.format(barrier=barrier, together=TOGETHER)
-            processes = [self.start(*self.shell(code)) for _ in range(TOGETHER)]
-            said = [process.communicate(timeout=100) for process in processes]
-        assert [faults(err) for _, err in said] == [[]] * TOGETHER
-        assert [process.returncode for process in processes] == [0] * TOGETHER
-        return sorted(out.splitlines()[-1] for out, _ in said)
+    def set_up_together(self, rounds: int, clear: str) -> list[Any]:
+        """Run the command in several processes at once, after *clear*; see AT_ONCE."""
+        code = AT_ONCE.format(rounds=rounds, together=TOGETHER, clear=clear, rows=ROWS)
+        return [json.loads(line) for line in self.run(code).splitlines() if line.startswith("[[")]
 
 
 def faults(err: str) -> list[str]:
@@ -173,14 +199,10 @@ def check_together(
     expected = json.loads(quiet.run(ROWS))
     host = migrated(fresh_database(server_url), folder)
 
-    for _ in range(ROUNDS):
-        host.run(EMPTY + before)
+    rounds = host.set_up_together(ROUNDS, EMPTY + before)
 
-        said = host.set_up_together()
-
-        assert said == ONE_CREATES
-        assert json.loads(host.run(ROWS)) == expected
-        host.manage("setup_periodic_tasks", "--check")
+    assert rounds == [[ONE_CREATES, expected, True]] * ROUNDS
+    host.manage("setup_periodic_tasks", "--check")
 
 
 def check_killed(host: Host, before: str) -> None:
@@ -206,7 +228,7 @@ BEFORE = pytest.mark.parametrize(
 
 @BEFORE
 @pytest.mark.postgres
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(300)
 def test_four_deploys_at_once_on_postgresql(fresh_database, postgres_url, tmp_path, before):
     """
     Four processes at once leave the rows of one quiet run, without an error in any of them.
@@ -216,7 +238,7 @@ def test_four_deploys_at_once_on_postgresql(fresh_database, postgres_url, tmp_pa
 
 @BEFORE
 @pytest.mark.mariadb
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(300)
 def test_four_deploys_at_once_on_mariadb(fresh_database, mariadb_url, tmp_path, before):
     """
     Four processes at once leave the rows of one quiet run, without an error in any of them.
@@ -231,9 +253,9 @@ def test_four_deploys_at_once_on_sqlite(tmp_path):
     """
     host = migrated(f"sqlite:///{tmp_path / 'host.sqlite3'}", tmp_path)
 
-    said = host.set_up_together()
+    ((said, _rows, is_settled),) = host.set_up_together(1, "")
 
-    assert said == ONE_CREATES
+    assert (said, is_settled) == (ONE_CREATES, True)
     host.manage("setup_periodic_tasks", "--check")
 
 
