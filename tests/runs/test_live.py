@@ -19,13 +19,19 @@ tasks.always_fails.apply_async(("moon",), task_id="always-fails", **options)
 tasks.recovers.apply_async((1,), task_id="recovers", **options)
 tasks.waits.apply_async(task_id="waits", **options)
 tasks.hands_over.apply_async(task_id="handed", **options)
-tasks.sleeps.apply_async(task_id="hard-limit", **options)
 tasks.rejects.apply_async(task_id="rejects", **options)
 tasks.logs_in.apply_async(("bob", "hunter2"), task_id="secret", **options)
-tasks.kills_its_worker.apply_async(({marker!r},), task_id="killed", **options)
 tasks.add.app.send_task(
     "elsewhere.pay", [1], {{"token": "hunter2"}}, task_id="unknown", **options
 )
+"""
+
+#: Children of the pool that are killed. Not with files: where a transport has no event loop,
+#: Celery's pool has one queue for the results of all children, and one that is killed may
+#: take its lock along, so that the others wait for ever.
+SEND_KILLED = """
+tasks.sleeps.apply_async(task_id="hard-limit", **options)
+tasks.kills_its_worker.apply_async(({marker!r},), task_id="killed", **options)
 """
 
 DROP_QUEUE = """
@@ -100,10 +106,14 @@ def test_each_end_is_on_record_once(tmp_path, broker):
     queue = f"runs-{uuid4().hex[:8]}"
     host.worker("-Q", queue)
     try:
-        host.python(SEND.format(queue=queue, marker=str(tmp_path / "killed-once")))
+        marker = str(tmp_path / "killed-once")
+        killed = SEND_KILLED.format(marker=marker) if broker else ""
+        host.python(SEND.format(queue=queue) + killed)
 
-        bad = ["always-fails", "hard-limit", "rejects", "secret", "unknown"]
-        good = {"handed", "killed", "recovers", "waits"}
+        bad = ["always-fails", "rejects", "secret", "unknown"]
+        good = {"handed", "recovers", "waits"}
+        if broker:
+            bad, good = sorted([*bad, "hard-limit"]), good | {"killed"}
         wait_until(
             lambda: (
                 (now := report_of(host))["letters"] == bad
@@ -114,22 +124,19 @@ def test_each_end_is_on_record_once(tmp_path, broker):
         )
         report = report_of(host)
         assert report["count"] == len(bad)
-        assert report["attempts"] == {
-            "always-fails": 3,
-            "hard-limit": 1,
-            "rejects": 1,
-            "secret": 3,
-            "unknown": 1,
-        }
+        attempts = {"always-fails": 3, "hard-limit": 1, "rejects": 1, "secret": 3, "unknown": 1}
+        assert report["attempts"] == {name: attempts[name] for name in bad}
         assert report["tracebacks"]["always-fails"] == 3
-        assert report["types"]["hard-limit"] == "billiard.exceptions.TimeLimitExceeded"
+        if broker:
+            assert report["types"]["hard-limit"] == "billiard.exceptions.TimeLimitExceeded"
         assert set(report["queues"].values()) == {queue}
-        assert report["runs"] == {
+        runs = {
             "handed": ["succeeded", 2, ""],
             "killed": ["succeeded", 1, ""],
             "recovers": ["succeeded", 2, ""],
             "secret": ["failed", 3, ""],
         }
+        assert report["runs"] == {name: runs[name] for name in runs if broker or name != "killed"}
         assert not report["leaked"]
 
         new_id, *others = json.loads(host.python(REQUEUE).splitlines()[-1])
