@@ -99,7 +99,7 @@ def test_days_are_shown_as_days():
 
     box = box_of(form_class({"first_on": "2026-01-01", "recurrence_rule": "FREQ=YEARLY"}))
 
-    assert box.count("-01-01</span></time>") == 10
+    assert box.count("-01-01</bdi></span></time>") == 10
     assert '_kind=date"' in box
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from recurring_jobs.exceptions import SeriesEditError
@@ -149,6 +149,8 @@ VERBS = ("let_pass", "touch", "move", "delete", "skip", "unskip", "change", "spl
     rule=st.sampled_from(RULES),
     steps=st.lists(st.tuples(st.sampled_from(VERBS), st.integers(0, 9)), max_size=12),
 )
+# What is brought back lies beyond the rows that the new rule has by then.
+@example(RULES[3], [("delete", 2), ("change", 0), ("unskip", 0), ("split", 0)])
 def test_any_edits_in_any_order(rule, steps):
     """After each edit, and the pass that follows: nothing twice, nothing lost, nothing undone."""
     calendar = Calendar(rule)

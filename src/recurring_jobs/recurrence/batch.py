@@ -29,6 +29,7 @@ from recurring_jobs.recurrence.rows import build
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from recurring_jobs.recurrence.layout import Layout
@@ -60,7 +61,11 @@ def plan_batch(
     """
     read_links(layout, templates, using)
     decide = partial(plan_template, now=now, until=until, maker=maker_of(layout, using))
-    tries = [_Try(template, using) for template in templates]
+    # A hook may ask the database, and fail there: a savepoint keeps the batch alive.
+    savepoint = (
+        partial(transaction.atomic, using=using) if has_hook(layout.template) else nullcontext
+    )
+    tries = [_Try(template, savepoint) for template in templates]
     for each in tries:
         each.read()
     ahead = _rows_ahead(layout, [each.template.pk for each in tries if each.has_rows], now, using)
@@ -117,9 +122,13 @@ def maker_of(layout: Layout, using: str) -> Callable[[Any, Series], Maker]:
 class _Try:
     """One template on its way to a plan; whatever it raises sets it aside, and it alone."""
 
-    def __init__(self, template: RecurringTemplateMixin, using: str) -> None:
+    def __init__(
+        self,
+        template: RecurringTemplateMixin,
+        savepoint: Callable[[], AbstractContextManager[Any]],
+    ) -> None:
         self.template = template
-        self.using = using
+        self.savepoint = savepoint
         self.reading: Reading | None = None
         self.failure: TemplatePlan | None = None
 
@@ -139,11 +148,8 @@ class _Try:
         return plan or self.failure or TemplatePlan(self.template)
 
     def _guarded(self, step: Callable[[], T]) -> T | None:
-        hook = has_hook(type(self.template))
-        # A hook may ask the database, and fail there: the savepoint keeps the batch alive.
-        savepoint = transaction.atomic(using=self.using) if hook else nullcontext()
         try:
-            with savepoint:
+            with self.savepoint():
                 return step()
         except OperationalError:
             raise

@@ -41,7 +41,8 @@ class RecurrenceRuleWidget(forms.Textarea):
     siblings: Siblings | None = None
 
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
-        super().__init__({"rows": 3, "cols": 60, "spellcheck": "false", **(attrs or {})})
+        usual = {"rows": 3, "cols": 60, "spellcheck": "false", "dir": "ltr"}
+        super().__init__({**usual, **(attrs or {})})
 
     def render(
         self,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import partial
+from operator import add, sub
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -42,13 +43,10 @@ class GenerationReport:
     removed: int = 0
 
     def __add__(self, other: GenerationReport) -> GenerationReport:
-        return GenerationReport(
-            self.templates + other.templates,
-            self.created + other.created,
-            self.set_aside + other.set_aside,
-            self.updated + other.updated,
-            self.removed + other.removed,
-        )
+        return GenerationReport(*map(add, astuple(self), astuple(other)))
+
+    def __sub__(self, other: GenerationReport) -> GenerationReport:
+        return GenerationReport(*map(sub, astuple(self), astuple(other)))
 
 
 def generate_occurrences(

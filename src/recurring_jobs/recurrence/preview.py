@@ -115,14 +115,19 @@ def read_start(text: str, *, kind: str) -> datetime | date | None:
     return start
 
 
-def next_times(times: Iterable[datetime | date], zone: tzinfo) -> SafeString:
+def next_times(
+    times: Iterable[datetime | date], zone: tzinfo, *, starts: Iterable[datetime] | None = None
+) -> SafeString:
     """
     Return a table of *times* in *zone* and in the current time zone.
 
     A change of the clocks between two of them is noted. Dates are shown as they are.
+    *starts* are the instants at which what happens then begins, where those are others.
     """
     here = timezone.get_current_timezone()
     rows = [_row(at, zone, here) for at in times]
+    for row, start in zip(rows, starts or (), strict=False):
+        row["start"] = f"{start.astimezone(zone):%H:%M:%S}"
     for before, row in pairwise(rows):
         row["clocks_change"] = before["offset"] != row["offset"]
     context = {
@@ -130,6 +135,7 @@ def next_times(times: Iterable[datetime | date], zone: tzinfo) -> SafeString:
         "zone": str(zone),
         "here": str(here),
         "is_here": str(zone) == str(here) or not any(row["here"] for row in rows),
+        "has_start": starts is not None,
         "has_offset": any(row["offset"] for row in rows),
     }
     return render_to_string("recurring_jobs/next_times.html", context)
@@ -146,8 +152,16 @@ def words_of(local: datetime) -> SafeString:
 
 
 def day(local: date) -> SafeString:
-    """Return *local* as weekday and date, in one line however narrow the column is."""
-    return format_html('<span class="recurring-jobs-day">{}</span>', date_format(local, "D Y-m-d"))
+    """
+    Return *local* as weekday and date, in one line however narrow the column is.
+
+    The date is one word for itself, so that its parts keep their order in any script.
+    """
+    return format_html(
+        '<span class="recurring-jobs-day">{} <bdi dir="ltr">{}</bdi></span>',
+        date_format(local, "D"),
+        date_format(local, "Y-m-d"),
+    )
 
 
 def offset_of(local: datetime) -> str:

@@ -72,8 +72,8 @@ def unskip(
 
     *recurrence_id* is that of the row. A row that a person had changed, or that had begun,
     is as it was; another one has what the template says now. None where it would not exist
-    any more: the rule does not name its time now. Raise SeriesEditError where that time
-    is not skipped.
+    now: the rule does not name its time any more, or does so later than those that are made
+    by now, and a pass will make it. Raise SeriesEditError where that time is not skipped.
     """
     moment = _moment(now)
     with _Template.of(template) as held:
@@ -185,6 +185,23 @@ def change_rule(
     return report_on([plan])
 
 
+def regenerate(
+    template: RecurringTemplateMixin, *, now: datetime | None = None
+) -> GenerationReport:
+    """
+    Do for *template* at once what the next pass would, and say what that did.
+
+    One that was set aside is tried again. Raise SeriesEditError for one without a rule, and
+    with the reason where its rows cannot be made.
+    """
+    with _Template.of(template) as held:
+        if not held.row.recurrence_rule:
+            raise SeriesEditError(held.row, "has no rule, so there is nothing to make.")
+        plan = held.bring_in_line(_moment(now))
+    held.show(template)
+    return report_on([plan])
+
+
 def end(
     template: RecurringTemplateMixin, after: datetime | date, *, now: datetime | None = None
 ) -> GenerationReport:
@@ -238,7 +255,10 @@ def _row_again(
     if kept is None or not kept["theirs"]:
         series = series_of(held.row) if held.row.recurrence_rule else None
         occurrence = None if series is None else series.named(name)
-        if series is None or occurrence is None:
+        # One that lies beyond what is made is left to the pass that comes to it: else its
+        # row would be nobody's, neither written by a pass nor touched by a person.
+        has_come = name <= (held.row.recurrence_cursor or "")
+        if series is None or occurrence is None or not has_come:
             return None, {}
         if row is None or series.instant(occurrence.at) > now:
             wanted = build(held.row, series, occurrence)
