@@ -10,6 +10,7 @@ import pytest
 from billiard.einfo import ExceptionInfo
 from billiard.exceptions import WorkerLostError
 from celery import Celery
+from django.db import OperationalError
 
 from recurring_jobs import BaseTaskWithRetry
 from recurring_jobs.models import DeadLetter, Run, TaskLock
@@ -55,7 +56,9 @@ class Parent:
             task=task,
             hostname=HERE,
             on_ack=lambda *_: self.said.append("acknowledged"),
-            on_reject=lambda *_: self.said.append("rejected"),
+            on_reject=lambda *said: self.said.append(
+                "rejected, to come back" if said[-1] else "rejected"
+            ),
             body=message.payload,
             decoded=True,
         )
@@ -186,3 +189,23 @@ def test_the_lock_of_a_run_that_ends_is_free(app):
     parent.loses()
 
     assert TaskLock.objects.get().owner == ""
+
+
+def test_a_message_dropped_while_the_database_is_away_comes_back(app, monkeypatch):
+    """
+    Celery stores that it was revoked, and where it cannot, lets that end the worker. Ours
+    hands the message back, to be dropped when the database is there.
+    """
+    parent = Parent(app, is_begun=False)
+
+    def away(*_args, **_options):
+        message = "the connection is closed"
+        raise OperationalError(message)
+
+    monkeypatch.setattr(parent.request.task.backend, "mark_as_revoked", away)
+    monkeypatch.setattr("celery.worker.request.revoked_tasks", {parent.id})
+
+    assert parent.request.revoked()
+
+    assert parent.said == ["rejected, to come back"]
+    assert not Run.objects.exists()

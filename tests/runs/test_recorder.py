@@ -9,15 +9,17 @@ import pytest
 from billiard.exceptions import TimeLimitExceeded
 from celery import signals
 from celery.app.task import Context
+from celery.app.trace import build_tracer
 from celery.exceptions import Ignore, Reject, Retry
 from django.core import serializers
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from django_celery_results.models import TaskResult
 
 from recurring_jobs import BaseTaskWithRetry
 from recurring_jobs.models import DeadLetter, Fire, Run, Schedule
 from recurring_jobs.runs import recorder
+from recurring_jobs.runs.headers import TRACKED
 from recurring_jobs.signals import run_gave_up, run_retried
 from tests.host import tasks
 
@@ -64,6 +66,70 @@ def hard_time_limit(task):
         "traceback": None,
         "einfo": SimpleNamespace(traceback="TimeLimitExceeded(1,)"),
     }
+
+
+@pytest.fixture
+def unstored(app, monkeypatch):
+    """Run a task once whose result cannot be stored; return how often its body was called."""
+    calls = []
+
+    @app.task(base=BaseTaskWithRetry, name="made.unstored", shared=False)
+    def unstored():
+        calls.append(1)
+
+    def is_away(*_args, **_kwargs):
+        message = "server closed the connection"
+        raise OperationalError(message)
+
+    def run(*away):
+        for name in away:
+            monkeypatch.setattr(app.backend, name, is_away)
+        trace = build_tracer(unstored.name, unstored, app=app)
+        message = {"id": "unstored-1", "headers": {TRACKED: True}, "delivery_info": {}}
+        trace("unstored-1", (), {}, message)
+        return len(calls)
+
+    return run
+
+
+@pytest.mark.filterwarnings("ignore:Exception raised outside body")
+def test_a_result_that_cannot_be_stored_fails_the_run_once(unstored):
+    """
+    Celery reports a failure whose request is gone. The run ends with the letter, and a copy
+    of its message does not run it again.
+    """
+    assert unstored("mark_as_done") == 1
+
+    run, letter = Run.objects.get(), DeadLetter.objects.get()
+    assert (run.state, run.holder, letter.task_id) == ("failed", "", run.pk)
+    assert letter.exception_type.endswith("OperationalError")
+    assert unstored("mark_as_done") == 1
+    recorder.heart.beat()
+    assert Run.objects.get().state == "failed"
+
+
+@pytest.mark.filterwarnings("ignore:Exception raised outside body")
+@pytest.mark.parametrize("start", ["on record", "not on record"])
+def test_a_run_that_nobody_can_be_told_of_is_told_by_the_heartbeats(unstored, start, monkeypatch):
+    """
+    The result back end stays away, so that Celery tells nobody and drops the message: the
+    run has succeeded, and is on record as soon as the database is there.
+    """
+    if start == "not on record":
+
+        def is_away(_execution):
+            message = "no connection"
+            raise DatabaseError(message)
+
+        monkeypatch.setattr(recorder.rows, "start_run", is_away)
+    with pytest.raises(OperationalError):
+        unstored("mark_as_done", "mark_as_failure")
+    assert not Run.objects.exclude(state="running").exists()
+
+    recorder.heart.beat()
+
+    assert Run.objects.get().state == "succeeded"
+    assert not DeadLetter.objects.exists()
 
 
 class TestRuns:

@@ -18,6 +18,8 @@ pytestmark = pytest.mark.django_db
 LONG_AGO = timezone.now() - timedelta(days=400)
 STATES = [state.value for state in Run.State]
 
+NOTHING_BUT_ONE_RUN = {"runs": 1, "dead_letters": 0, "locks": 0, "answers": 0}
+
 
 def make_runs(*states, at=LONG_AGO, prefix="run"):
     Run.objects.bulk_create(
@@ -46,7 +48,7 @@ def test_only_what_has_ended_is_deleted():
     make_runs(*STATES)
     make_letters("open", "requeued", "discarded")
 
-    assert prune() == Pruned(runs=4, dead_letters=2, locks=0)
+    assert prune() == Pruned(runs=4, dead_letters=2, locks=0, answers=0)
 
     assert set(Run.objects.values_list("state", flat=True)) == {"queued", "running", "retrying"}
     assert DeadLetter.objects.get().state == "open"
@@ -79,7 +81,7 @@ def test_batches_are_bounded(django_assert_num_queries):
     """
     make_runs(*["succeeded"] * 25)
 
-    with django_assert_num_queries(3 * 4 + 2 * 3):  # savepoint, read, delete, release
+    with django_assert_num_queries(3 * 4 + 3 * 3):  # savepoint, read, delete, release
         assert prune(batch=10).runs == 25
 
 
@@ -112,7 +114,12 @@ def test_the_command_prunes(capsys):
     make_runs("succeeded")
 
     call_command("recurring_jobs", "prune", "--runs", "30", "--dry-run", "--json")
-    assert json.loads(capsys.readouterr().out) == {"runs": 1, "dead_letters": 0, "locks": 0}
+    assert json.loads(capsys.readouterr().out) == {
+        "runs": 1,
+        "dead_letters": 0,
+        "locks": 0,
+        "answers": 0,
+    }
     call_command("recurring_jobs", "prune", "--json")
 
     assert json.loads(capsys.readouterr().out)["runs"] == 1
@@ -125,7 +132,7 @@ def test_the_task_prunes():
     """
     make_runs("succeeded")
 
-    assert prune_task.apply().result == {"runs": 1, "dead_letters": 0, "locks": 0}
+    assert prune_task.apply().result == NOTHING_BUT_ONE_RUN
 
 
 class TestManyDeadLetters:
@@ -154,7 +161,7 @@ class TestManyDeadLetters:
         make_letters("discarded")
 
     def run(self, capsys, *typed):
-        call_command("recurring_jobs", "dead-letters", "--json", *typed)
+        call_command("recurring_jobs", "dead-letters", *typed, "--json")
         captured = capsys.readouterr()
         return json.loads(captured.out), captured.err
 
@@ -162,7 +169,7 @@ class TestManyDeadLetters:
         """
         Open letters are counted by task and exception, the most frequent first.
         """
-        groups, _ = self.run(capsys)
+        groups, _ = self.run(capsys, "list")
 
         assert [(each["task"], each["exception_type"], each["count"]) for each in groups] == [
             ("host.add", "OSError", 2),
@@ -172,10 +179,11 @@ class TestManyDeadLetters:
 
     def test_those_of_a_filter_are_sent_again(self, letters, capsys):
         """
-        --requeue sends what the filters choose, and nothing else; twice sends nothing more.
+        requeue sends what the filters choose, and nothing else; twice sends nothing more.
         """
-        told, _ = self.run(capsys, "--task", "host.add", "--exception", "OSError", "--requeue")
-        again, _ = self.run(capsys, "--task", "host.add", "--exception", "OSError", "--requeue")
+        chosen = ("--task", "host.add", "--exception", "OSError")
+        told, _ = self.run(capsys, "requeue", *chosen)
+        again, _ = self.run(capsys, "requeue", *chosen)
 
         assert (told, again) == ({"sent": 2, "refused": 0}, {"sent": 0, "refused": 0})
         requeued = DeadLetter.objects.filter(state="requeued")
@@ -188,7 +196,7 @@ class TestManyDeadLetters:
         """
         Letters that cannot be sent as they are stay open, each with its reason.
         """
-        told, errors = self.run(capsys, "--task", "host.add", "--requeue")
+        told, errors = self.run(capsys, "requeue", "--task", "host.add")
 
         assert told == {"sent": 2, "refused": 1}
         assert "secret arguments were not stored." in errors
@@ -196,9 +204,9 @@ class TestManyDeadLetters:
 
     def test_those_of_last_night_are_discarded(self, letters, capsys):
         """
-        --hours chooses by age, --discard closes.
+        --hours chooses by age, discard closes.
         """
-        told, _ = self.run(capsys, "--hours", "1.5", "--discard")
+        told, _ = self.run(capsys, "discard", "--hours", "1.5")
 
         assert told == {"discarded": 2}
         assert DeadLetter.objects.open().count() == 2
@@ -207,19 +215,40 @@ class TestManyDeadLetters:
         """
         Without --json there is one line for each group.
         """
-        call_command("recurring_jobs", "dead-letters")
+        call_command("recurring_jobs", "dead-letters", "list")
 
         lines = capsys.readouterr().out.splitlines()
         assert lines[0].split() == ["count", "task", "exception", "first", "last"]
         assert lines[1].split()[:3] == ["2", "host.add", "OSError"]
 
+    def test_each_is_listed_with_its_id(self, letters, capsys):
+        """
+        --each tells the id of each open letter, the newest first.
+        """
+        told, _ = self.run(capsys, "list", "--each", "--task", "host.add")
+        call_command("recurring_jobs", "dead-letters", "list", "--each")
+
+        assert [each["task_id"] for each in told] == ["letter-0", "letter-1", "letter-2"]
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0].split() == ["id", "task", "exception", "attempts", "failed"]
+        assert len(lines) == 5
+
+    def test_all_are_discarded_where_all_is_said(self, letters, capsys):
+        """
+        --all leaves none open.
+        """
+        told, _ = self.run(capsys, "discard", "--all")
+
+        assert told == {"discarded": 4}
+        assert not DeadLetter.objects.open().exists()
+
     def test_one_is_told_in_full_and_sent_with_other_arguments(self, letters, capsys):
         """
-        --id tells of one letter; with --requeue and --kwargs it is sent with these.
+        --id tells of one letter; requeue with --kwargs sends it with these.
         """
-        told, _ = self.run(capsys, "--id", "letter-0")
+        told, _ = self.run(capsys, "list", "--id", "letter-0")
         sent, _ = self.run(
-            capsys, "--id", "letter-0", "--requeue", "--args", "[]", "--kwargs", '{"left": 5}'
+            capsys, "requeue", "--id", "letter-0", "--args", "[]", "--kwargs", '{"left": 5}'
         )
 
         letter = DeadLetter.objects.get(task_id="letter-0")
@@ -231,15 +260,22 @@ class TestManyDeadLetters:
     @pytest.mark.parametrize(
         ("typed", "code", "sentence"),
         [
-            (("--id", "gone"), 1, "There is no open dead letter of a run of the id 'gone'."),
             (
-                ("--requeue", "--kwargs", "{}"),
-                2,
-                "--args and --kwargs change one dead letter: give --id and --requeue too.",
+                ("list", "--id", "gone"),
+                1,
+                "There is no open dead letter of a run of the id 'gone'.",
             ),
-            (("--id", "letter-0", "--requeue", "--args", "{"), 2, "--args is not JSON"),
+            (
+                ("requeue", "--all", "--kwargs", "{}"),
+                2,
+                "--args and --kwargs change one dead letter: give --id too.",
+            ),
+            (("requeue", "--id", "letter-0", "--args", "{"), 2, "--args is not JSON"),
+            (("requeue",), 2, "Say which: --id, --task, --exception or --hours, or else --all."),
+            (("discard",), 2, "Say which: --id, --task, --exception or --hours, or else --all."),
+            (("discard", "--all", "--hours", "1"), 2, "Say which: "),
         ],
-        ids=["gone", "many", "not JSON"],
+        ids=["gone", "many", "not JSON", "requeue which", "discard which", "both"],
     )
     def test_wrong_use_is_said(self, letters, capsys, typed, code, sentence):
         """

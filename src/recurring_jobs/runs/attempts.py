@@ -10,7 +10,9 @@ from celery import Task
 from celery.exceptions import Ignore, TaskPredicate
 
 from recurring_jobs.exceptions import NoLockError
+from recurring_jobs.runs.headers import fire_facts
 from recurring_jobs.runs.leaks import without_secrets
+from recurring_jobs.spans import is_traced, tell_span
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,6 +132,8 @@ def _attempt(
     task: BaseTaskWithRetry, request: Any, body: Callable[..., Any], args: Any, kwargs: Any
 ) -> Any:
     outcome, failed = None, None
+    if is_traced():
+        _tell_span(request)
     try:
         outcome = body(*args, **kwargs)
     except TaskPredicate as exc:
@@ -150,6 +154,19 @@ def _attempt(
         return _end_attempt(task, failed)
     finally:
         del failed  # Its traceback holds this frame, and this frame it.
+
+
+def _tell_span(request: Any) -> None:
+    fire = fire_facts(request.headers)
+    facts: dict[str, Any] = {"run_id": request.id, "attempt": (request.retries or 0) + 1}
+    if fire is not None:
+        facts |= {
+            "schedule": fire.schedule,
+            "fire.kind": fire.kind,
+            "fire.nominal_at": fire.nominal_at.isoformat(),
+            "fire.stands_for": fire.stands_for,
+        }
+    tell_span(facts)
 
 
 def _end_attempt(task: BaseTaskWithRetry, exc: Exception) -> Any:

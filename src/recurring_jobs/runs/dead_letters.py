@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from celery import current_app
 from django.db import router, transaction
 from django.utils import timezone
 
 from recurring_jobs.exceptions import NotSendableError
-from recurring_jobs.runs import headers, recorder
+from recurring_jobs.runs import recorder
 from recurring_jobs.runs.arguments import is_as_sent
 from recurring_jobs.runs.models import DeadLetter, Run
+from recurring_jobs.runs.sending import send
 from recurring_jobs.runs.states import RunState
 
 if TYPE_CHECKING:
@@ -186,22 +186,17 @@ def _publish(message: _Message) -> None:
 
 def _send(message: _Message) -> None:
     letter = message.letter
-    options: dict[str, Any] = {
-        "task_id": message.task_id,
-        "root_id": letter.root_id or None,
-        "headers": {
-            **letter.headers,
-            headers.TRACKED: True,
-            headers.RETRIED_FROM: letter.task_id,
-        },
-    }
-    if letter.queue:
-        options["queue"] = letter.queue
-    task = current_app.tasks.get(letter.task)
-    if task is None:
-        current_app.send_task(letter.task, message.args, message.kwargs, **options)
-    else:
-        task.apply_async(tuple(message.args), message.kwargs, **options)
+    queue = {"queue": letter.queue} if letter.queue else {}
+    send(
+        letter.task,
+        message.args,
+        message.kwargs,
+        retried_from=letter.task_id,
+        sent_headers=letter.headers,
+        task_id=message.task_id,
+        root_id=letter.root_id or None,
+        **queue,
+    )
 
 
 def _reopen(message: _Message) -> None:

@@ -41,10 +41,14 @@ def message_text(exc: BaseException, redactor: Redactor) -> str:
 
 def type_name(exc: BaseException) -> str:
     """Return the dotted name of the class of *exc*, without ``builtins.``."""
-    cls = type(exc)
-    return (
-        cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
-    )
+    return class_name(type(exc))
+
+
+def class_name(cls: type[BaseException]) -> str:
+    """Return the dotted name of *cls*, without ``builtins.``."""
+    if cls.__module__ == "builtins":
+        return cls.__qualname__
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def sentence(execution: Execution, exc: BaseException | None) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from celery.exceptions import Ignore, Reject, Retry
 from django.db import Error as DatabaseError
 from django.db import connections, router
+from django.utils import timezone
 
 from recurring_jobs.conf import conf
 from recurring_jobs.exceptions import OverlapKeyError, StillRunningError
@@ -160,7 +161,7 @@ class Place:
 
     def _refuse_to_wait_for_ever(self, holder: Holder) -> None:
         since, _ = _waiting(self._request)
-        waited = time.time() - since
+        waited = timezone.now().timestamp() - since
         if self._request.is_eager or waited >= self._task.overlap_wait_max:
             raise StillRunningError(self._task.name, holder.owner, waited)
 
@@ -232,8 +233,9 @@ def has_ended(run_id: str) -> bool:
 def _waiting(request: Any) -> tuple[float, int]:
     said = (request.headers or {}).get(headers.WAITING)
     if not isinstance(said, dict):
-        return time.time(), 0
-    return float(said.get("since", time.time())), int(said.get("looks", 0))
+        return timezone.now().timestamp(), 0
+    since = said.get("since", timezone.now().timestamp())
+    return float(since), int(said.get("looks", 0))
 
 
 def _delay(holder: Holder | None, looks: int) -> float:

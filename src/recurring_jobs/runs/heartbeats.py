@@ -95,11 +95,16 @@ class Heart:
             with self._lock:
                 self._holds.pop(hold.token, None)
 
-    def owe(self, hold: Hold, tell: Callable[[], object]) -> None:
+    def owe(self, hold: Hold, tell: Callable[[], object], *, at_once: bool = True) -> None:
         """Tell what came of *hold* by calling *tell* until the database takes it."""
         hold.owed = tell
         self.hold(hold)
-        self._wake.set()
+        if at_once:
+            self._wake.set()
+
+    def forgive(self, hold: Hold) -> None:
+        """Tell nothing of *hold* any more: it is about to be told otherwise."""
+        hold.owed = None
 
     def beat(self) -> None:
         """

@@ -63,7 +63,7 @@ class Run(models.Model):
         _("retried from"),
         max_length=64,
         blank=True,
-        help_text=_("Task id of the dead letter that was sent again as this run."),
+        help_text=_("Task id of the run that was sent again as this one."),
     )
     task = models.CharField(_("task"), max_length=255)
     state = models.CharField(_("state"), max_length=16, choices=State.choices, default=State.QUEUED)
@@ -132,7 +132,13 @@ class Run(models.Model):
         verbose_name = _("run")
         verbose_name_plural = _("runs")
         ordering = ["-created_at"]
-        permissions = [("trigger_run", _("Can trigger tasks"))]
+        permissions = [
+            ("trigger_run", _("Can trigger tasks")),
+            ("cancel_run", _("Can cancel runs")),
+            ("requeue_run", _("Can send runs again")),
+            ("view_arguments", _("Can view the arguments and results of tasks")),
+            ("view_tracebacks", _("Can view tracebacks")),
+        ]
         indexes = [
             models.Index(fields=["created_at"], name="recurring_jobs_run_created"),
             models.Index(fields=["state", "created_at"], name="recurring_jobs_run_state"),
@@ -148,6 +154,18 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"{self.task}[{self.pk}]"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has come to a final state."""
+        return RunState(self.state).is_final
+
+    @property
+    def took(self) -> timedelta | None:
+        """How long it was at work, its retries and the waits between them included."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return self.finished_at - self.started_at
 
 
 class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
@@ -297,4 +315,42 @@ class TaskLock(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.task}[{self.key}]" if self.key else self.task
+        # Not the key itself, which is made of arguments.
+        return f"{self.task}[{self.pk[:8]}]" if self.key else self.task
+
+
+class Worker(models.Model):
+    """One process that takes messages, and when it last said so."""
+
+    name = models.CharField(_("name"), max_length=255, unique=True)
+    queues = models.JSONField(_("queues"), default=list, help_text=_("Those that it consumes."))
+    started_at = models.DateTimeField(_("started at"))
+    seen_at = models.DateTimeField(
+        _("seen at"), help_text=_("Last sign of life, by the clock of the database.")
+    )
+
+    class Meta:
+        verbose_name = _("worker")
+        verbose_name_plural = _("workers")
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Alert(models.Model):
+    """When somebody was last told of one thing, so that nobody is told all the time."""
+
+    key = models.CharField(_("key"), max_length=255, unique=True)
+    raised_at = models.DateTimeField(_("raised at"))
+    held_back = models.PositiveIntegerField(
+        _("held back"), default=0, help_text=_("How many more there were since.")
+    )
+
+    class Meta:
+        verbose_name = _("alert")
+        verbose_name_plural = _("alerts")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.key

@@ -23,6 +23,7 @@ from recurring_jobs.runs.execution import execution_of
 from recurring_jobs.runs.heartbeats import lease
 from recurring_jobs.runs.losses import OnLost
 from recurring_jobs.runs.models import Run
+from recurring_jobs.runs.presence import Presence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,9 +67,14 @@ class Reaper:
     """
 
     def __init__(
-        self, app: Celery | None = None, *, clock: Callable[[], float] = time.monotonic
+        self,
+        app: Celery | None = None,
+        *,
+        presence: Presence | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
+        self._presence = presence
         self._clock = clock
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -80,8 +86,16 @@ class Reaper:
         self._thread.start()
 
     def stop(self) -> None:
-        """Have the thread end after the pass that it is in."""
+        """Have the thread end after the pass that it is in, and take this worker off the list."""
         self._stopped.set()
+        if self._presence is None:
+            return
+        try:
+            self._presence.end()
+        except DatabaseError as error:
+            logger.warning("recurring_jobs.reaper.database_away: %s", error)
+        finally:
+            connections[router.db_for_write(Run)].close()
 
     def look(self) -> None:
         """Look once: for lost runs, or only whether the database is there."""
@@ -89,12 +103,15 @@ class Reaper:
         if now - self._seen_at > conf.heartbeat.total_seconds() + 1:
             self._lose_sight()
         try:
+            if self._presence is not None:
+                self._presence.tell()
             if now - self._in_sight_since >= lease().total_seconds():
                 reap(self._app)
             else:
                 Run.objects.using(router.db_for_write(Run)).silent_for(lease()).exists()
-        except DatabaseError:
-            logger.warning("recurring_jobs.reaper.database_away", exc_info=True)
+        except DatabaseError as error:
+            # In a line: it says so at each look, until the database is there or migrated.
+            logger.warning("recurring_jobs.reaper.database_away: %s", error)
             self._lose_sight()
         except Exception:
             # One run that cannot be dealt with must not end the search for the others.
@@ -105,6 +122,8 @@ class Reaper:
 
     def _run(self) -> None:
         self._lose_sight()
+        with _no_fork:
+            self.look()
         while not self._stopped.wait(conf.heartbeat.total_seconds() / 2):
             with _no_fork:
                 self.look()
@@ -217,10 +236,12 @@ _no_fork = _NoFork()
 _reaper: Reaper | None = None
 
 
-def _start(**_: Any) -> None:
+def _start(sender: Any = None, **_: Any) -> None:
     global _reaper  # noqa: PLW0603  one for each process
     if _reaper is None:
-        _reaper = Reaper()
+        # A beat takes no messages.
+        presence = Presence(sender) if hasattr(sender, "task_consumer") else None
+        _reaper = Reaper(presence=presence)
         _reaper.start()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import datetime
 from functools import partial
 from types import SimpleNamespace
@@ -49,6 +50,20 @@ logger = logging.getLogger(__name__)
 _NOT_OVER = ("duplicate", "waits")
 
 
+class _Unstored(threading.local):
+    """The request of this thread whose task has succeeded, and its result was not stored."""
+
+    request: Any = None
+
+    def take(self, task_id: str) -> Any:
+        """Return the request of the run *task_id*, once; None where it is another's."""
+        request, self.request = self.request, None
+        return request if request is not None and request.id == task_id else None
+
+
+_unstored = _Unstored()
+
+
 def connect() -> None:
     """Connect the recorder to Celery's signals; a second call changes nothing."""
     receivers: dict[Any, Any] = {
@@ -57,6 +72,7 @@ def connect() -> None:
         signals.task_retry: on_retry,
         signals.task_failure: on_failure,
         signals.task_postrun: on_postrun,
+        signals.task_internal_error: on_internal_error,
         signals.task_revoked: on_revoked,
         signals.task_unknown: on_unknown,
         signals.task_rejected: on_rejected,
@@ -111,6 +127,8 @@ def on_prerun(task: Any, **_: Any) -> None:
     """Record that an attempt begins, and stop what is a copy of its message."""
     # Called for every task of the worker, as are the next two: no step more than is needed.
     request = task.request
+    if request.is_eager and isinstance(task, BaseTaskWithRetry):
+        task.hide_arguments()  # which have no message to come with
     if _is_kept(task, request):
         _begin(task=task, request=request)
     elif isinstance(task, BaseTaskWithRetry) and logger.isEnabledFor(logging.INFO):
@@ -150,6 +168,8 @@ def _begin(task: Any, request: Any) -> None:
 
 @harmless
 def _succeed(sender: Any, request: Any, runtime: float | None) -> None:
+    vars(request)["recurring_jobs_is_stored"] = True
+
     def tell() -> None:
         if rows.end_run(execution_of(sender, request), RunState.SUCCEEDED):
             _say_succeeded(sender, request, runtime)
@@ -202,6 +222,9 @@ def on_failure(
 ) -> None:
     """Record that a run has failed for good: its state, and a dead letter."""
     request = sender.request
+    if request.id != task_id and (unstored := _unstored.take(task_id)):
+        request = unstored
+        heart.forgive(getattr(request, HOLD))
     arguments = {"args": reported.get("args"), "kwargs": reported.get("kwargs")}
     if request.id == task_id:
         by_parent = isinstance(exception, (TimeLimitExceeded, WorkerLostError, RunLostError))
@@ -211,6 +234,19 @@ def on_failure(
         execution = execution_named(task_id, sender.name, task=sender, **arguments)
     traceback = str(getattr(einfo, "traceback", "") or "")
     _tell(request, partial(give_up, sender, execution, exception, traceback))
+
+
+@harmless
+def on_internal_error(sender: Any, task_id: str, **_: Any) -> None:
+    """
+    Have the heartbeats tell that a run has succeeded whose result could not be stored.
+
+    Celery goes on to report it as failed; where it can, that counts.
+    """
+    request = _unstored.request
+    if request is not None and request.id == task_id:
+        tell = partial(rows.end_run, execution_of(sender, request), RunState.SUCCEEDED)
+        heart.owe(getattr(request, HOLD), tell, at_once=False)
 
 
 @harmless
@@ -233,6 +269,9 @@ def _end(task: Any, request: Any, state: str | None, retval: Any) -> None:
     elif hold := getattr(request, HOLD, None):
         if state == REJECTED:
             _tell(request, partial(rows.reopen_run, execution_of(task, request)))
+        elif state == SUCCESS and not getattr(request, "recurring_jobs_is_stored", False):
+            # Celery is about to say so, when the request has gone.
+            _unstored.request = request
         # Else the process is asked to end in the middle of the run.
         heart.let_go(hold)
 

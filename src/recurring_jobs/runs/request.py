@@ -12,6 +12,8 @@ from billiard.exceptions import WorkerLostError
 from celery.worker import state as worker_state
 from celery.worker.request import Request
 from django.db import Error as DatabaseError
+from django.db import connections
+from kombu.asynchronous import get_event_loop
 from kombu.exceptions import OperationalError
 
 from recurring_jobs.exceptions import RunLostError
@@ -34,6 +36,8 @@ logger = logging.getLogger(__name__)
 #: What the parent process is told of a child that has ended under its task.
 _ENDS = (SystemExit, KeyboardInterrupt)
 _LOSSES = (WorkerLostError, *_ENDS)
+#: Seconds after which a message comes back that could not be dropped.
+COMES_BACK_IN = 1.0
 
 
 class KnownRequest(Request):
@@ -78,6 +82,24 @@ class KnownRequest(Request):
             except DatabaseError as error:
                 self._log_not_recorded(error)
         super()._announce_cancelled(*args, **kwargs)  # type: ignore[misc]  # not in the stubs
+
+    def _announce_revoked(self, *args: Any, **kwargs: Any) -> None:
+        # Celery tells the result back end first; where that is a database which is away, the
+        # error would end the worker. The message is dropped when it comes once more.
+        try:
+            super()._announce_revoked(*args, **kwargs)  # type: ignore[misc]  # not in the stubs
+        except DatabaseError as error:
+            self._log_not_recorded(error)
+            _close_connections()
+            self._come_back(COMES_BACK_IN)
+
+    def _come_back(self, seconds: float) -> None:
+        """Have the broker hand out the message again, after a while where that can be had."""
+        hub = get_event_loop()
+        if hub is None:
+            self.reject(requeue=True)
+        else:
+            hub.call_later(seconds, self.reject, True)  # noqa: FBT003  by kombu's timer
 
     def _is_wanted(self) -> bool:
         """Whether the worker itself has ended the child, or was told to."""
@@ -134,6 +156,13 @@ class KnownRequest(Request):
             yield
         finally:
             self.task.request_stack.pop()
+
+
+def _close_connections() -> None:
+    """Have this process connect anew: nobody else closes what the result back end has used."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
 
 
 def _row_of(execution: Execution, *, is_kept: bool) -> Run | None:

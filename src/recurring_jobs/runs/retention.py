@@ -10,6 +10,7 @@ from django.db import connections, router, transaction
 from django.utils import timezone
 
 from recurring_jobs.conf import conf
+from recurring_jobs.runs.kept_answers import kept_before
 from recurring_jobs.runs.models import DeadLetter, Run, TaskLock
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Pruned:
     runs: int
     dead_letters: int
     locks: int
+    answers: int
 
 
 def prune(
@@ -58,6 +60,7 @@ def prune(
         runs=handle(_ended_runs(runs_before), batch),
         dead_letters=handle(_closed_letters(letters_before), batch),
         locks=handle(_free_locks(now - KEEP_LOCKS), batch),
+        answers=handle(kept_before(now - conf.keep_answers), batch),
     )
 
 

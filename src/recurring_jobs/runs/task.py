@@ -178,13 +178,22 @@ class BaseTaskWithRetry(DjangoTask):  # type: ignore[type-arg]  # subscriptable 
         **options: Any,
     ) -> Any:
         """Send the task, as Celery does, with secret arguments kept out of logs and results."""
+        for name, shown in self._shown_arguments(args, kwargs).items():
+            options.setdefault(name, shown)
+        return super().apply_async(args, kwargs, *more, **options)
+
+    def hide_arguments(self) -> None:
+        """Keep secret arguments of a run that is executed here out of Celery's log."""
+        request = self.request
+        vars(request).update(self._shown_arguments(request.args, request.kwargs))
+
+    def _shown_arguments(self, args: Any, kwargs: Any) -> dict[str, str]:
         redactor = redactor_for(self)
         shown_args = redactor.redact_positional(tuple(args or ()), parameter_names(self))
         shown_kwargs = redactor.redact(dict(kwargs or {}))
-        if redactor.has_redacted:
-            options.setdefault("argsrepr", repr(tuple(shown_args)))
-            options.setdefault("kwargsrepr", repr(shown_kwargs))
-        return super().apply_async(args, kwargs, *more, **options)
+        if not redactor.has_redacted:
+            return {}
+        return {"argsrepr": repr(tuple(shown_args)), "kwargsrepr": repr(shown_kwargs)}
 
     def delay_on_commit(self, *args: Any, **kwargs: Any) -> str:  # type: ignore[override]
         """Send the task when the transaction commits, and return its id now."""

@@ -1,0 +1,110 @@
+"""Sends the task of a run that has ended once more, as a run of its own."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_URL, uuid4, uuid5
+
+from django.db import router, transaction
+
+from recurring_jobs.exceptions import NotSendableError, RunGoesOnError
+from recurring_jobs.runs import headers, recorder
+from recurring_jobs.runs.arguments import is_as_sent
+from recurring_jobs.runs.models import DeadLetter, Run
+from recurring_jobs.runs.sending import send
+from recurring_jobs.runs.states import RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+logger = logging.getLogger(__name__)
+
+#: What the message of a run said that is said again; not to whom it had to answer.
+_OPTIONS = (
+    *("queue", "exchange", "routing_key", "priority"),
+    *("time_limit", "soft_time_limit", "ignore_result"),
+)
+
+
+def send_again(
+    run: Run,
+    *,
+    args: Sequence[Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    once: str = "",
+) -> str:
+    """
+    Send the task of *run* to a worker once more and return the task id of the new run.
+
+    *args* and *kwargs* replace the stored ones. With *once*, any text, calls that give the
+    same send one message. It goes out when the surrounding transaction commits; where the
+    broker does not take it, the new run is removed and the error is raised.
+
+    Raise RunGoesOnError while *run* has not ended, and NotSendableError where it has an
+    open dead letter, which is what to send, or does not hold the arguments as they were.
+    """
+    using = router.db_for_write(Run)
+    chosen = (
+        list(run.args if args is None else args),
+        dict(run.kwargs if kwargs is None else kwargs),
+    )
+    _refuse_unsendable(run, *chosen)
+    identity = f"recurring_jobs:again:{run.pk}:{once}"
+    task_id = str(uuid5(NAMESPACE_URL, identity) if once else uuid4())
+    with transaction.atomic(using=using):
+        if Run.objects.using(using).filter(pk=task_id).exists():
+            return task_id
+        root = run.root_id or run.pk
+        recorder.record_queued(
+            task_id, run.task, *chosen, run.queue, root_id=root, retried_from=run.pk
+        )
+        transaction.on_commit(lambda: _publish(run, task_id, *chosen), using=using)
+    return task_id
+
+
+def not_sendable_reason(run: Run) -> str:
+    """Return why *run* cannot be sent again with the arguments that are kept; empty if it can."""
+    if not RunState(run.state).is_final:
+        return str(RunGoesOnError(run, run.state))
+    if not is_as_sent([run.args, run.kwargs]):
+        return "its arguments were not kept as they were sent."
+    return ""
+
+
+def _refuse_unsendable(run: Run, args: list[Any], kwargs: dict[str, Any]) -> None:
+    if not RunState(run.state).is_final:
+        raise RunGoesOnError(run, run.state)
+    letters = DeadLetter.objects.using(router.db_for_write(DeadLetter)).open()
+    if letters.filter(task_id=run.pk).exists():
+        raise NotSendableError(run, "it has an open dead letter. Send that one.", kind="Run")
+    if not is_as_sent([args, kwargs]):
+        problem = "its arguments were not kept as they were sent. Give them anew."
+        raise NotSendableError(run, problem, kind="Run")
+
+
+def _publish(run: Run, task_id: str, args: list[Any], kwargs: dict[str, Any]) -> None:
+    stored = run.options if is_as_sent(run.options) else {}
+    options = {name: stored[name] for name in _OPTIONS if name in stored}
+    if run.queue and "exchange" not in options:
+        options["queue"] = run.queue
+    sent = (stored.get("headers") or {}).items()
+    try:
+        send(
+            run.task,
+            args,
+            kwargs,
+            retried_from=run.pk,
+            sent_headers={name: value for name, value in sent if name not in headers.OWN},
+            task_id=task_id,
+            root_id=run.root_id or run.pk,
+            **options,
+        )
+    except Exception as error:
+        rows = Run.objects.using(router.db_for_write(Run))
+        rows.filter(pk=task_id, state=RunState.QUEUED.value).delete()
+        if isinstance(error, TypeError):  # the task refuses these arguments
+            raise NotSendableError(run, f"{error}.", kind="Run") from error
+        raise
+    facts = {"task": run.task, "run_id": run.pk, "sent_as": task_id}
+    logger.info("recurring_jobs.run.sent_again", extra=facts)
