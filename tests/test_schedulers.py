@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from celery import current_app
 from django.db import connection, utils
+from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, PeriodicTask, PeriodicTasks
 from kombu.exceptions import OperationalError
 
 from recurring_jobs.models import Beat, Fire, Schedule, ScheduleChange
 from recurring_jobs.periodic import beat_fires, upcoming
-from recurring_jobs.schedulers import DatabaseScheduler
+from recurring_jobs.schedulers import RETRY_AFTER, DatabaseScheduler
 
 pytestmark = pytest.mark.django_db
 
@@ -65,11 +66,6 @@ def make_due(now: datetime | None = None) -> None:
     Schedule.objects.update(next_fire_at=(now or timezone.now()) - timedelta(seconds=3))
 
 
-def look_at_once() -> None:
-    """Let the moment come at which fires that are held are looked at again."""
-    Fire.objects.exclude(due_at=None).update(due_at=timezone.now() - timedelta(seconds=1))
-
-
 def test_idle_tick_sleeps_at_most_the_longest_interval(scheduler, sent):
     """
     With nothing declared a tick sends nothing and asks to be called in five seconds.
@@ -108,7 +104,7 @@ def test_due_fire_is_published_with_its_nominal_time(scheduler, sent):
     ]
 
 
-def test_fires_wait_while_the_broker_is_away(scheduler, sent):
+def test_fires_wait_while_the_broker_is_away(scheduler, sent, jobs_clock):
     """
     With the broker away the fire stays a claim, and goes out at its return, once.
     """
@@ -121,13 +117,13 @@ def test_fires_wait_while_the_broker_is_away(scheduler, sent):
     assert [fire.state for fire in Fire.objects.all()] == ["claimed"]
 
     sent.error = None
-    look_at_once()
+    jobs_clock.move_by(RETRY_AFTER)
     scheduler.tick()
     assert len(sent) == 1
     assert [fire.state for fire in Fire.objects.all()] == ["published"]
 
 
-def test_nothing_is_claimed_while_the_broker_is_away(scheduler, sent):
+def test_nothing_is_claimed_while_the_broker_is_away(scheduler, sent, jobs_clock):
     """
     With one fire waiting for the broker, later ones are not claimed: when the broker is
     back after a day, they follow their misfire policy and are not all sent.
@@ -141,13 +137,13 @@ def test_nothing_is_claimed_while_the_broker_is_away(scheduler, sent):
     Schedule.objects.filter(periodic_task__name="second").update(
         next_fire_at=timezone.now() - timedelta(days=2)
     )
-    look_at_once()
+    jobs_clock.move_by(RETRY_AFTER)
 
     scheduler.tick()
     assert Fire.objects.count() == 1
 
     sent.error = None
-    look_at_once()
+    jobs_clock.move_by(RETRY_AFTER)
     scheduler.tick()
     assert [name for name, *_ in sent] == ["elsewhere.first"]
     assert Fire.objects.get(schedule__periodic_task__name="second").state == Fire.State.MISSED
@@ -323,6 +319,33 @@ def test_tick_survives_a_database_that_is_away(scheduler, sent, caplog):
         assert scheduler.tick() == 1.0
 
     assert [record.message for record in caplog.records] == ["recurring_jobs.beat.database_away"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_beat_before_migrate_says_what_to_type(scheduler, sent, caplog):
+    """
+    A beat that was started before ``migrate`` says so, without a traceback, and goes on.
+    """
+    caplog.set_level(logging.WARNING, logger="recurring_jobs")
+    recorder = MigrationRecorder(connection)
+
+    def refuse(execute, sql, params, many, context):
+        if "recurring_jobs_" in sql:
+            message = 'relation "recurring_jobs_schedule" does not exist'
+            raise utils.ProgrammingError(message)
+        return execute(sql, params, many, context)
+
+    recorder.record_unapplied("recurring_jobs", "0001_initial")
+    try:
+        with connection.execute_wrapper(refuse):
+            waits = scheduler.tick()
+    finally:
+        recorder.record_applied("recurring_jobs", "0001_initial")
+
+    assert waits == 5.0
+    assert [(each.message, each.missing, each.exc_info) for each in caplog.records] == [
+        ("recurring_jobs.beat.not_migrated: run migrate", ["0001_initial"], None)
+    ]
 
 
 def test_idle_tick_costs_the_same_with_more_schedules(scheduler, django_assert_num_queries):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from datetime import timedelta
 from functools import cached_property
@@ -13,6 +14,7 @@ from django.db import connections, router
 from django.db.utils import DatabaseError, InterfaceError
 
 from recurring_jobs.conf import conf
+from recurring_jobs.inspection.databases import missing_migrations
 from recurring_jobs.models import Fire, Schedule
 from recurring_jobs.periodic import (
     beat_fires,
@@ -56,6 +58,7 @@ class DatabaseScheduler(Scheduler):
     """
 
     def __init__(self, app: Any, *args: Any, **kwargs: Any) -> None:
+        self._owes_set_up = False
         self._notes_changes: bool | None = None
         self._seen_change: datetime | None = None
         self._refreshed_at: float | None = None
@@ -75,20 +78,11 @@ class DatabaseScheduler(Scheduler):
         in a warning, since it would never fire.
         """
         using = router.db_for_write(Schedule)
-        declared, _problems = collect_declarations(self.app)
         try:
-            if self.app.conf.result_expires and not self.app.backend.supports_autoexpire:
-                beat_fires.add_result_cleanup(using=using)
-            missing = beat_fires.names_not_stored([each.name for each in declared], using=using)
+            self._set_up(using)
         except DatabaseError:
-            logger.warning("recurring_jobs.beat.database_away", exc_info=True)
-            connections[using].close()
-            return
-        if missing:
-            logger.warning(
-                "recurring_jobs.beat.not_stored: run setup_periodic_tasks",
-                extra={"declarations": missing},
-            )
+            self._leave_database(using)
+            self._owes_set_up = True  # the first tick that has one does it
 
     @cached_property
     def connection(self) -> Any:
@@ -116,11 +110,8 @@ class DatabaseScheduler(Scheduler):
         try:
             return self._tick(using)
         except (DatabaseError, InterfaceError):
-            logger.warning("recurring_jobs.beat.database_away", exc_info=True)
-            # One connection serves all ticks; after an error the next tick makes a new one.
-            connections[using].close()
-            self._notes_changes = None
-            return RETRY_AFTER
+            is_migrated = self._leave_database(using)
+            return RETRY_AFTER if is_migrated else self._longest_wait
 
     def close(self) -> None:
         """Take this beat off the list of those that live."""
@@ -131,7 +122,21 @@ class DatabaseScheduler(Scheduler):
         except (DatabaseError, InterfaceError):
             logger.warning("recurring_jobs.beat.database_away", exc_info=True)
 
+    def _set_up(self, using: str) -> None:
+        declared, _problems = collect_declarations(self.app)
+        if self.app.conf.result_expires and not self.app.backend.supports_autoexpire:
+            beat_fires.add_result_cleanup(using=using)
+        missing = beat_fires.names_not_stored([each.name for each in declared], using=using)
+        self._owes_set_up = False
+        if missing:
+            logger.warning(
+                "recurring_jobs.beat.not_stored: run setup_periodic_tasks",
+                extra={"declarations": missing},
+            )
+
     def _tick(self, using: str) -> float:
+        if self._owes_set_up:
+            self._set_up(using)
         began, now = time.monotonic(), database_now(using)
         has_broker, has_more = True, self._see_changes(now, using)
         look_at = ledger.earliest_look(using=using)
@@ -248,6 +253,24 @@ class DatabaseScheduler(Scheduler):
             return
         self._forgot_at = time.monotonic()
         ledger.forget(now=now, using=using)
+
+    def _leave_database(self, using: str) -> bool:
+        """Say why the database cannot be used; return whether it may be the next moment."""
+        error = sys.exc_info()
+        # One connection serves all ticks; after an error the next tick makes a new one.
+        connections[using].close()
+        self._notes_changes = None
+        try:
+            missing = missing_migrations()
+        except (DatabaseError, InterfaceError):
+            missing = []
+        if missing:
+            logger.error(
+                "recurring_jobs.beat.not_migrated: run migrate", extra={"missing": missing}
+            )
+            return False
+        logger.warning("recurring_jobs.beat.database_away", exc_info=error)
+        return True
 
     def _broker_errors(self) -> tuple[type[Exception], ...]:
         known = vars(self).get("connection")

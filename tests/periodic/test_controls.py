@@ -6,9 +6,10 @@ import pytest
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
-from recurring_jobs.exceptions import BackfillTooLongError
+from recurring_jobs.exceptions import BackfillTooLongError, NotFiredError
 from recurring_jobs.models import Fire, Schedule
 from recurring_jobs.periodic import controls, dispatch, ledger, upcoming
+from tests.host.tasks import add
 
 pytestmark = pytest.mark.django_db
 
@@ -142,3 +143,26 @@ def test_backfill_over_too_much_is_refused(schedule):
         " Choose a shorter range, or pass most=."
     )
     assert not Fire.objects.exists()
+
+
+def test_schedule_whose_task_does_not_take_its_arguments_is_not_fired(schedule):
+    """
+    Fired by hand with arguments that the task cannot take, a schedule says so, and leaves
+    no fire behind that beats would send again and again.
+    """
+    PeriodicTask.objects.update(task=add.name, args="[1]")
+
+    with pytest.raises(NotFiredError, match="right"):
+        controls.fire_now(schedule)
+
+    assert not Fire.objects.exists()
+
+
+def test_fire_that_waits_keeps_arguments_of_its_own(schedule):
+    """
+    A beat that starts it later sends those, and not the schedule's.
+    """
+    fire = controls.fire_now(schedule, overlap="skip", kwargs={"days": 30})
+
+    fire.refresh_from_db()
+    assert fire.arguments == {"args": [], "kwargs": {"days": 30}}

@@ -12,7 +12,7 @@ from recurring_jobs.exceptions import InvalidDeclarationsError
 from recurring_jobs.models import Schedule
 from recurring_jobs.periodic.declarations import MISFIRES, Declaration
 from recurring_jobs.periodic.drafts import WRITABLE
-from recurring_jobs.periodic.registry import load_declarations
+from recurring_jobs.periodic.registry import collect_declarations, load_declarations
 
 HOUR = Every(hours=1)
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
@@ -448,3 +448,17 @@ def test_schedule_module_of_an_app_is_read(celery_app, tmp_path, monkeypatch, se
         [declaration] = load_declarations(celery_app)
 
     assert (declaration.name, declaration.source) == ("planned", "planned_app/schedule.py:2")
+
+
+@pytest.mark.parametrize("name", ["nightly", 0], ids=["a name", "a number"])
+def test_override_that_is_no_dict_is_refused(celery_app, settings, name):
+    """
+    What is no dictionary of options is named, and so is a name that is no text.
+    """
+    settings.RECURRING_JOBS = {"OVERRIDES": {name: None}}
+
+    _declarations, problems = collect_declarations(celery_app)
+
+    assert [str(problem) for problem in problems] == [
+        f"RECURRING_JOBS['OVERRIDES'] has None for {name!r}. Give a dict of options."
+    ]

@@ -22,6 +22,7 @@ from recurring_jobs.exceptions import (
 from recurring_jobs.periodic.declarations import DEFAULTS, SCHEDULE_OPTIONS
 from recurring_jobs.periodic.options import as_json
 from recurring_jobs.periodic.plan import Stored
+from recurring_jobs.periodic.trigger_rows import TRIGGER_COLUMNS
 from recurring_jobs.periodic.triggers import At, Cron, Every, RRule, Solar, Trigger
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from recurring_jobs.periodic.models import Schedule
 
-_KINDS = ("interval", "crontab", "solar", "clocked")
 _BATCH_SIZE = 500
 
 
@@ -47,7 +47,7 @@ def trigger_of(task: PeriodicTask) -> Trigger:
     if schedule is not None and schedule.rule:
         name = schedule.rule_timezone or "UTC"
         return RRule(schedule.rule, start=schedule.rule_start, timezone=name)
-    chosen = [kind for kind in _KINDS if getattr(task, f"{kind}_id") is not None]
+    chosen = [name for name in TRIGGER_COLUMNS if getattr(task, f"{name}_id") is not None]
     if len(chosen) != 1:
         raise InvalidTriggerError(
             "PeriodicTask",
@@ -90,7 +90,7 @@ def tasks_with_triggers(using: str) -> QuerySet[PeriodicTask]:
     """Return what ``loaded_tasks`` does, for a caller that has the schedules already."""
     tasks: QuerySet[PeriodicTask] = (
         PeriodicTask.objects.using(using)
-        .select_related(*_KINDS)
+        .select_related(*TRIGGER_COLUMNS)
         .defer("crontab__timezone")
         .annotate(crontab_zone=ExpressionWrapper(F("crontab__timezone"), CharField()))
     )
@@ -104,7 +104,9 @@ def hand_made_tasks(*, using: str) -> QuerySet[PeriodicTask]:
 
 def unclear_tasks(*, using: str) -> list[PeriodicTask]:
     """Return the tasks that a person made and that have no trigger row, or several."""
-    is_set = (Case(When(**{f"{kind}__isnull": False, "then": 1}), default=0) for kind in _KINDS)
+    is_set = (
+        Case(When(**{f"{kind}__isnull": False, "then": 1}), default=0) for kind in TRIGGER_COLUMNS
+    )
     return list(
         hand_made_tasks(using=using).alias(triggers=reduce(add, is_set)).exclude(triggers=1)
     )

@@ -54,6 +54,16 @@ def install(using: str) -> bool:
     return True
 
 
+def uninstall(using: str) -> None:
+    """Take the triggers away: without our table, no change over there could be saved."""
+    drop = _DROPS.get(connections[using].vendor)
+    if drop is None:
+        return
+    with connections[using].cursor() as cursor:
+        for number in range(len(_watched()) + 1):
+            cursor.execute(drop.format(f"{_PREFIX}_{number}"))
+
+
 def is_installed(using: str) -> bool:
     """Return whether the database notes changes."""
     query = _CATALOGUES.get(connections[using].vendor)
@@ -140,6 +150,12 @@ def _for_mysql(
 
 
 _MAKERS = {"postgresql": _for_postgresql, "sqlite": _for_sqlite, "mysql": _for_mysql}
+#: On PostgreSQL the trigger goes with its function.
+_DROPS = {
+    "postgresql": "DROP FUNCTION IF EXISTS {}() CASCADE",
+    "sqlite": "DROP TRIGGER IF EXISTS {}",
+    "mysql": "DROP TRIGGER IF EXISTS {}",
+}
 _CATALOGUES = {
     "postgresql": "SELECT COUNT(*) FROM pg_trigger WHERE tgname LIKE %s AND tgenabled <> 'D'",
     "sqlite": "SELECT COUNT(*) FROM sqlite_master WHERE type = 'trigger' AND name LIKE %s",

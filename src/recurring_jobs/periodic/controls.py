@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
 from django.db import router, transaction
 from django.db.models import F
 
-from recurring_jobs.exceptions import BackfillTooLongError, RecurringJobsError
+from recurring_jobs.exceptions import BackfillTooLongError, NotFiredError, RecurringJobsError
 from recurring_jobs.periodic import (
     beat_fires,
     beat_tables,
@@ -23,6 +25,7 @@ from recurring_jobs.periodic.locking import locked
 from recurring_jobs.periodic.models import Fire, Schedule
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
 #: How many fires one backfill makes at most, unless the caller says otherwise.
@@ -99,21 +102,33 @@ def skip_next(schedule: Schedule, *, by: str = "", using: str | None = None) -> 
 
 
 def fire_now(
-    schedule: Schedule, *, overlap: policy.Overlap = "allow", using: str | None = None
+    schedule: Schedule,
+    *,
+    overlap: policy.Overlap = "allow",
+    args: Sequence[Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    using: str | None = None,
 ) -> Fire:
     """
     Fire *schedule* once more at this moment and return the fire.
 
     It has a kind of its own, does not move the next fire, and works while the schedule is
     paused. *overlap* says what happens where an earlier fire is still running; unless it
-    is ``allow``, a beat starts the fire when it may. Raise RecurringJobsError when the
-    broker does not take the message; then nothing was fired.
+    is ``allow``, a beat starts the fire when it may. *args* and *kwargs*, of what JSON can
+    carry, replace those of the schedule for this fire. Raise RecurringJobsError when the
+    broker does not take the message, NotFiredError when the task does not take the
+    arguments; then nothing was fired.
     """
     using = using or router.db_for_write(Schedule)
     now = database_now(using)
     task = beat_fires.task_of(schedule, using=using)
     fire = ledger.new_fire(schedule, task.name, policy.Taken(now), Fire.Kind.MANUAL, now)
     fire.overlap = overlap
+    if args is not None or kwargs is not None:
+        fire.arguments = {
+            "args": json.loads(task.args or "[]") if args is None else list(args),
+            "kwargs": json.loads(task.kwargs or "{}") if kwargs is None else dict(kwargs),
+        }
     if overlap != "allow":
         fire.state, fire.due_at = Fire.State.WAITING, now
         fire.save(using=using, force_insert=True)
@@ -122,6 +137,9 @@ def fire_now(
     fire.save(using=using, force_insert=True)
     try:
         publishing.publish(fire, task)
+    except TypeError as error:
+        fire.delete(using=using)
+        raise NotFiredError(task.name, f"{error}.") from error
     except publishing.BROKER_ERRORS as error:
         fire.delete(using=using)
         message = f"{task.name!r} was not fired: the broker did not take it ({error})."
@@ -146,13 +164,10 @@ def backfill_times(
     using = using or router.db_for_write(Schedule)
     task = beat_fires.task_of(schedule, using=using)
     trigger = beat_tables.trigger_of(task)
-    times: list[datetime] = []
-    at = trigger.next_after(start - timedelta(microseconds=1))
-    while at is not None and at <= end:
-        if len(times) == most:
-            raise BackfillTooLongError(task.name, most)
-        times.append(at)
-        at = trigger.next_after(at)
+    found = takewhile(lambda at: at <= end, trigger.times_after(start - timedelta(microseconds=1)))
+    times = list(islice(found, most + 1))
+    if len(times) > most:
+        raise BackfillTooLongError(task.name, most)
     return times
 
 

@@ -122,7 +122,7 @@ def mark_published(fires: Iterable[Fire], *, now: datetime, using: str) -> None:
     """Record that the messages of *fires* are with the broker."""
     Fire.objects.using(using).filter(
         pk__in=[fire.pk for fire in fires], state=Fire.State.CLAIMED
-    ).update(state=Fire.State.PUBLISHED, published_at=now, due_at=None)
+    ).update(state=Fire.State.PUBLISHED, published_at=now, due_at=None, arguments=None)
 
 
 def mark_refused(fire: Fire, reason: str, *, using: str) -> None:
@@ -216,14 +216,7 @@ def _fires_of(
     fires = []
     for taken in decision.taken[:most]:
         fire = new_fire(schedule, task.name, taken, kind, now)
-        starts_at = fire.nominal_at
-        if schedule.jitter:
-            starts_at += policy.jitter_offset(
-                f"{schedule.pk}:{task.name}",
-                fire.nominal_at,
-                jitter=schedule.jitter,
-                following=trigger.next_after(fire.nominal_at),
-            )
+        starts_at = upcoming.start_of(schedule, task, trigger, fire.nominal_at)
         if schedule.overlap == Schedule.Overlap.ALLOW and starts_at <= now:
             fire.due_at = now + conf.beat_republish_after
         else:

@@ -191,7 +191,11 @@ class Schedule(models.Model):
                 name="recurring_jobs_schedule_no_negative_time",
             ),
         ]
-        permissions = [("run_schedule", "Can run schedule now")]
+        permissions = [
+            ("run_schedule", _("Can run schedules now")),
+            ("pause_schedule", _("Can pause, resume and skip schedules")),
+            ("backfill_schedule", _("Can backfill schedules")),
+        ]
 
     def __str__(self) -> str:
         return str(self.periodic_task.name)
@@ -205,6 +209,15 @@ class Schedule(models.Model):
     def is_paused(self) -> bool:
         """Whether somebody, or too many failures, paused it."""
         return self.paused_at is not None
+
+    @property
+    def state(self) -> str:
+        """Whether it fires, and why not: set_aside, enabled, withdrawn or paused."""
+        if self.set_aside_reason:
+            return "set_aside"
+        if self.periodic_task.enabled:
+            return "enabled"
+        return "withdrawn" if self.withdrawn_at else "paused"
 
     @property
     def misfire_policy(self) -> policy.MisfirePolicy:
@@ -260,6 +273,13 @@ class Fire(models.Model):
         choices=Schedule.Overlap.choices,
         blank=True,
         help_text=_("What counts for this fire alone; empty for what the schedule says."),
+    )
+    arguments = models.JSONField(
+        _("arguments"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("Those of this fire alone, until it is sent; empty for the schedule's."),
     )
     due_at = models.DateTimeField(
         _("due at"),
@@ -329,6 +349,7 @@ class Beat(models.Model):
         verbose_name = _("beat")
         verbose_name_plural = _("beats")
         default_permissions = ("view",)
+        permissions = [("view_metrics", _("Can view metrics"))]
 
     def __str__(self) -> str:
         return self.name

@@ -10,6 +10,8 @@ import kombu.exceptions
 from celery.app import app_or_default
 from kombu.exceptions import OperationalError
 
+from recurring_jobs.patience import transport_options
+
 if TYPE_CHECKING:
     from recurring_jobs.periodic.models import Fire
 
@@ -34,15 +36,10 @@ def prepare(connection: Any) -> Any:
     Without a limit a beat would wait for such a one for ever. RabbitMQ is asked to confirm
     each message, since it would otherwise be lost in between without a word.
     """
-    name = connection.transport_cls
-    if name in {"redis", "rediss", "sentinel"}:
-        limits: dict[str, Any] = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}
-    elif name in {"amqp", "amqps", "pyamqp"}:
-        limits = {"confirm_publish": True, "read_timeout": PATIENCE, "write_timeout": PATIENCE}
+    limits = transport_options(connection.transport_cls)
+    if limits:
         connection.connect_timeout = min(connection.connect_timeout or PATIENCE, PATIENCE)
-    else:
-        return connection
-    connection.transport_options = {**limits, **(connection.transport_options or {})}
+        connection.transport_options = {**limits, **(connection.transport_options or {})}
     return connection
 
 
@@ -76,7 +73,7 @@ def publish(fire: Fire, task: Any, *, producer: Any = None) -> None:
     one of BROKER_ERRORS when the broker does not take it.
     """
     app = app_or_default()
-    arguments = json.loads(task.args or "[]"), json.loads(task.kwargs or "{}")
+    arguments = _arguments(fire, task)
     options = _options(fire, task)
     if producer is not None:
         # A beat tries again by itself, with all that waits, and must not be held up here.
@@ -86,6 +83,12 @@ def publish(fire: Fire, task: Any, *, producer: Any = None) -> None:
         known.apply_async(*arguments, **options)
     else:
         app.send_task(task.task, *arguments, **options)
+
+
+def _arguments(fire: Fire, task: Any) -> tuple[Any, dict[str, Any]]:
+    if fire.arguments is not None:  # of a person who fired it by hand
+        return fire.arguments["args"], fire.arguments["kwargs"]
+    return json.loads(task.args or "[]"), json.loads(task.kwargs or "{}")
 
 
 def _options(fire: Fire, task: Any) -> dict[str, Any]:

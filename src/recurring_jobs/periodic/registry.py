@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import PurePath
@@ -28,7 +29,7 @@ from recurring_jobs.periodic.declarations import Declaration, declare
 from recurring_jobs.periodic.drafts import WRITABLE, Draft, beat_drafts, settings_drafts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator
     from datetime import datetime, timedelta
 
     from celery import Celery
@@ -119,7 +120,7 @@ def collect_declarations(
     app: Celery | None = None,
 ) -> tuple[list[Declaration], list[RecurringJobsError]]:
     """Return the declarations that can be used, and what is wrong with the others."""
-    app = _loaded_app(app)
+    app = app_with_tasks(app)
     names = _task_names(app)
     problems: list[RecurringJobsError] = []
     drafts: dict[str, Draft] = {}
@@ -161,7 +162,8 @@ def _caller() -> str:
     return "/".join([*packages, file]) + f":{frame.f_lineno}"
 
 
-def _loaded_app(app: Celery | None) -> Celery:
+def app_with_tasks(app: Celery | None = None) -> Celery:
+    """Return *app*, by default the current one, with the task modules of the project loaded."""
     from celery import current_app
 
     app = current_app if app is None else app
@@ -206,19 +208,25 @@ def _task_name(target: object, names: Mapping[int, str]) -> str:
 
 
 def _overridden(drafts: Mapping[str, Draft], problems: list[RecurringJobsError]) -> list[Draft]:
-    overrides = conf.overrides
-    for name, values in overrides.items():
-        unknown = [key for key in values if key not in (*WRITABLE, "trigger", "schedule")]
+    overrides = {}
+    for name, values in conf.overrides.items():
+        if not isinstance(values, Mapping):
+            problems.append(
+                SettingError("OVERRIDES", f"has {values!r} for {name!r}. Give a dict of options.")
+            )
+            continue
+        overrides[name] = values
         if name != "*" and name not in drafts:
-            near = did_you_mean(name, drafts)
+            near = did_you_mean(str(name), drafts)
             problems.append(
                 SettingError("OVERRIDES", f"names {name!r}, which is not declared.{near}")
             )
-        for key in unknown:
-            near = did_you_mean(str(key), (*WRITABLE, "trigger"))
-            problems.append(
-                SettingError("OVERRIDES", f"has {key!r} for {name!r}, not an option.{near}")
-            )
+        for key in values:
+            if key not in (*WRITABLE, "trigger", "schedule"):
+                near = did_you_mean(str(key), (*WRITABLE, "trigger"))
+                problems.append(
+                    SettingError("OVERRIDES", f"has {key!r} for {name!r}, not an option.{near}")
+                )
     return [
         _override(_override(draft, overrides.get("*", {})), overrides.get(name, {}))
         for name, draft in drafts.items()

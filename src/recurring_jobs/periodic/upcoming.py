@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from recurring_jobs.exceptions import RecurringJobsError
-from recurring_jobs.periodic import beat_fires, beat_tables
+from recurring_jobs.periodic import beat_fires, beat_tables, policy
 from recurring_jobs.periodic.locking import locked
 from recurring_jobs.periodic.models import Schedule, ScheduleChange
 
@@ -88,6 +88,18 @@ def within_life(task: Any, at: datetime | None) -> datetime | None:
     if at is None or (task.expires and at >= task.expires):
         return None
     return at
+
+
+def start_of(schedule: Schedule, task: Any, trigger: Trigger, nominal_at: datetime) -> datetime:
+    """Return when the fire of *nominal_at* starts: then, or later by the schedule's jitter."""
+    if not schedule.jitter:
+        return nominal_at
+    return nominal_at + policy.jitter_offset(
+        f"{schedule.pk}:{task.name}",
+        nominal_at,
+        jitter=schedule.jitter,
+        following=trigger.next_after(nominal_at),
+    )
 
 
 def readable_trigger(schedule: Schedule, task: Any) -> Trigger | None:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from recurring_jobs.exceptions import InvalidTriggerError, UnknownTimeZoneError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Gettext = Callable[[str], str]
 
@@ -29,6 +29,13 @@ class Trigger(ABC):
 
         *instant* is aware. Raise InvalidTriggerError while ``timezone`` is None.
         """
+
+    def times_after(self, instant: datetime) -> Iterator[datetime]:
+        """Yield all times strictly later than *instant*, in order, in UTC."""
+        at = self.next_after(instant)
+        while at is not None:
+            yield at
+            at = self.next_after(at)
 
     @abstractmethod
     def describe(self, gettext: Gettext | None = None) -> str:

@@ -1,0 +1,33 @@
+"""Gives one periodic task another trigger, as a person typed it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from recurring_jobs.periodic.models import Schedule
+from recurring_jobs.periodic.trigger_rows import TRIGGER_COLUMNS, find_trigger_rows
+from recurring_jobs.periodic.triggers import Every, RRule
+
+if TYPE_CHECKING:
+    from recurring_jobs.periodic.triggers import Trigger
+
+
+def point_at(task: Any, trigger: Trigger, *, using: str) -> None:
+    """Have *task*, which the caller saves, point to the row of *trigger*, added if need be."""
+    column, pk = find_trigger_rows([trigger], using=using)[trigger]
+    for name in TRIGGER_COLUMNS:
+        setattr(task, f"{name}_id", pk if name == column else None)
+
+
+def note_trigger(task: Any, trigger: Trigger, *, using: str) -> None:
+    """Store beside *task*, which is saved, what its own columns cannot say of *trigger*."""
+    rule = trigger if isinstance(trigger, RRule) else None
+    Schedule.objects.using(using).update_or_create(
+        periodic_task=task,
+        defaults={
+            "rule": rule.text if rule else "",
+            "rule_start": rule.start if rule else "",
+            "rule_timezone": (rule.timezone if rule else None) or "",
+            "anchored_at": trigger.anchor if isinstance(trigger, Every) else None,
+        },
+    )
