@@ -8,7 +8,7 @@ from uuid import uuid4
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
-from recurring_jobs.models import DeadLetter, Fire, Run, Schedule, TaskLock
+from recurring_jobs.models import DeadLetter, Fire, Run, Schedule, TaskLock, Worker
 from recurring_jobs.periodic.beat_tables import stored_of
 
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -101,3 +101,11 @@ def make_lock(**fields) -> TaskLock:
         "lease_until": now + timedelta(minutes=1),
     }
     return TaskLock.objects.create(**{**values, **fields})
+
+
+def make_worker(name: str = "celery@web-1", *, age: int = 3, **fields) -> Worker:
+    """Store a worker of the usual queue that gave a sign of life so many seconds ago."""
+    now = timezone.now()
+    seen_at = now - timedelta(seconds=age)
+    values = {"queues": ["celery"], "started_at": now - timedelta(days=3), "seen_at": seen_at}
+    return Worker.objects.create(name=name, **{**values, **fields})

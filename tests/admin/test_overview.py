@@ -11,10 +11,17 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from recurring_jobs.admin.overview import overview
 from recurring_jobs.inspection.coming import MOST_FIRES, coming_fires
-from recurring_jobs.inspection.liveness import troubles, workers
+from recurring_jobs.inspection.liveness import WorkerFacts, troubles, workers
 from recurring_jobs.inspection.outcomes import fires_by_weekday, outcomes_by_hour, task_figures
 from recurring_jobs.models import Beat, Fire, Run, Schedule
-from tests.admin.rows import PAYLOAD, make_fire, make_letter, make_run, make_schedule
+from tests.admin.rows import (
+    PAYLOAD,
+    make_fire,
+    make_letter,
+    make_run,
+    make_schedule,
+    make_worker,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -46,11 +53,12 @@ def make_interval(every: int, period: str, next_fire_at: datetime, **fields: obj
 
 
 def test_overview_opens_on_the_first_day(boss):
-    """With no row at all, each piece says so, and that no beat is alive."""
+    """With no row at all, each piece says so, and that no beat and no worker is alive."""
     html = boss.get(URL).content.decode()
 
     assert pieces_of(html) == PIECES
     assert "No beat is alive: nothing fires." in html
+    assert "No worker is alive: nothing runs." in html
     assert "Nothing is to fire." in html
 
 
@@ -74,6 +82,7 @@ def test_overview_stands_above_the_lists(boss):
 def test_a_piece_is_for_those_who_may_view_its_rows(browser_of, permissions, pieces):
     """What a person may not view is left out of the page."""
     make_run("running", worker="secret-host", heartbeat_at=timezone.now())
+    make_worker("secret-host")
     make_beat()
 
     html = browser_of(*permissions).get(URL).content.decode()
@@ -97,11 +106,12 @@ def test_hostile_names_are_text(boss):
     """Markup in the name of a schedule, task, beat or worker is shown as text."""
     make_schedule(PAYLOAD, next_fire_at=timezone.now() + timedelta(hours=1))
     make_beat(PAYLOAD)
-    make_run("failed", task=PAYLOAD, worker=PAYLOAD, heartbeat_at=timezone.now())
+    make_worker(PAYLOAD, queues=[PAYLOAD])
+    make_run("failed", task=PAYLOAD)
 
     html = boss.get(URL).content.decode()
 
-    assert html.count("onerror=alert(1)") >= 4
+    assert html.count("onerror=alert(1)") >= 5
     assert "<img src=x" not in html
     assert "<script>alert" not in html
 
@@ -112,6 +122,7 @@ def test_number_of_queries_does_not_grow(boss, django_assert_max_num_queries):
         schedule = make_schedule(f"job {number}", next_fire_at=timezone.now())
         make_run("failed", fire=make_fire(schedule), task=f"host.task{number}")
         make_beat(f"web-{number}:7")
+        make_worker(f"celery@web-{number}")
 
     with django_assert_max_num_queries(22):
         assert boss.get(URL).status_code == 200
@@ -148,16 +159,43 @@ def test_every_trouble_has_words(boss):
 
 
 def test_workers_are_those_with_a_sign_of_life():
-    """A worker is told with the runs it has now; one of yesterday is not."""
-    now = timezone.now()
+    """Each is told with its queues and the runs it has now; those that are silent come last."""
+    make_worker("celery@a", age=60)
+    row = make_worker("celery@b", age=5, queues=["celery", "mails"])
     for state in ("running", "succeeded"):
-        make_run(state, worker="celery@a", heartbeat_at=now - timedelta(seconds=5))
-    make_run("succeeded", worker="celery@b", heartbeat_at=now - timedelta(days=1))
+        make_run(state, worker="celery@b", heartbeat_at=row.seen_at)
+    make_run("running", worker="celery@c", heartbeat_at=row.seen_at)
 
-    (worker,) = workers(now)
+    alive, silent = workers(row.seen_at + timedelta(seconds=5))
 
-    assert (worker.name, worker.running) == ("celery@a", 1)
-    assert worker.age == timedelta(seconds=5)
+    assert alive == WorkerFacts("celery@b", timedelta(seconds=5), ("celery", "mails"), 1)
+    assert (silent.name, silent.running) == ("celery@a", 0)
+    assert (alive.is_alive, silent.is_alive) == (True, False)
+
+
+def test_worker_that_is_silent(boss):
+    """It is called so; where no other is left, that nothing runs."""
+    make_worker("celery@a", age=60)
+    alone = boss.get(URL).content.decode()
+    make_worker("celery@b")
+    make_beat()
+
+    html = boss.get(URL).content.decode()
+
+    assert "No worker is alive: nothing runs." in alone
+    assert "No worker is alive" not in html
+    assert html.count(">silent<") == 1
+    assert html.count(">alive<") == 2
+
+
+def test_worker_with_a_slow_heartbeat(settings):
+    """It may be silent for two heartbeats before it is called so."""
+    settings.RECURRING_JOBS = {"HEARTBEAT": timedelta(seconds=30)}
+    make_worker(age=50)
+
+    (worker,) = workers(timezone.now())
+
+    assert worker.is_alive
 
 
 def test_outcomes_fall_into_their_hours():
@@ -252,6 +290,20 @@ def test_queues_are_asked_for_only_on_demand(boss, monkeypatch):
 
     assert "?queues=1" in asked
     assert "errornote" in answer or "Messages that wait" in answer
+
+
+def test_hour_with_failures_leads_to_them(boss):
+    """A red bar is a link to the runs that failed or were lost in that hour, and to no others."""
+    now = timezone.now()
+    lost = make_run("lost", created_at=now)
+    make_run("succeeded", created_at=now)
+    make_run("failed", created_at=now - timedelta(hours=30))
+
+    html = boss.get(URL).content.decode()
+
+    (url,) = re.findall(r'href="([^"]+created_at__gte[^"]+)"', html)
+    runs = boss.get(url.replace("&amp;", "&")).context["cl"].result_list
+    assert [run.pk for run in runs] == [lost.pk]
 
 
 def test_site_without_our_lists():

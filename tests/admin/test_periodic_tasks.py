@@ -1,15 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django_celery_beat.admin import PeriodicTaskAdmin as StockPeriodicTaskAdmin
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
-from recurring_jobs.admin import PeriodicTaskAdmin
-from recurring_jobs.admin.periodic_tasks import replace_stock_admin
 from recurring_jobs.models import Fire
 from tests.admin.rows import make_schedule
 
@@ -18,12 +14,13 @@ pytestmark = pytest.mark.django_db
 LIST = "/admin/django_celery_beat/periodictask/"
 VIEW = "django_celery_beat.view_periodictask"
 CHANGE = "django_celery_beat.change_periodictask"
+PAUSE = "recurring_jobs.pause_schedule"
 RUN = "recurring_jobs.run_schedule"
 # Each action, what it needs, and whether the (enabled) task is enabled and fired afterwards.
 ACTIONS = {
-    "enable_tasks": (CHANGE, True, 0),
-    "disable_tasks": (CHANGE, False, 0),
-    "toggle_tasks": (CHANGE, False, 0),
+    "enable_tasks": (PAUSE, True, 0),
+    "disable_tasks": (PAUSE, False, 0),
+    "toggle_tasks": (PAUSE, False, 0),
     "run_tasks": (RUN, True, 1),
 }
 
@@ -50,10 +47,10 @@ def test_viewer_can_do_nothing(browser_of, action):
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-@pytest.mark.parametrize("permission", [CHANGE, RUN])
+@pytest.mark.parametrize("permission", [CHANGE, PAUSE, RUN])
 def test_each_action_needs_its_own_permission(browser_of, action, permission):
     """
-    Changing does not include running, nor running changing; what was done is on record.
+    Changing does not include pausing, nor pausing running; what was done is on record.
     """
     task = make_schedule().periodic_task
     needed, is_enabled, fires = ACTIONS[action]
@@ -98,23 +95,17 @@ def test_form_has_no_inline_script_and_does_not_read_every_crontab(boss):
     assert len(queries) < 20
 
 
-def test_only_the_stock_page_is_replaced():
+def test_crontab_is_not_deleted_with_the_tasks_that_use_it(boss):
     """
-    A host that has its own page of periodic tasks keeps it.
+    django-celery-beat would delete them along; the page names them in place of a button.
     """
+    task = make_schedule().periodic_task
+    url = f"/admin/django_celery_beat/crontabschedule/{task.crontab_id}"
 
-    class HostAdmin(StockPeriodicTaskAdmin):
-        pass
+    page = boss.get(f"{url}/change/").content.decode()
+    answer = boss.post(f"{url}/delete/", {"post": "yes"})
 
-    stock, own = admin.AdminSite("stock"), admin.AdminSite("own")
-    bare = admin.AdminSite("bare")
-    stock.register(PeriodicTask, StockPeriodicTaskAdmin)
-    own.register(PeriodicTask, HostAdmin)
-
-    for site in (stock, own, bare):
-        replace_stock_admin(site)
-
-    assert type(stock.get_model_admin(PeriodicTask)) is PeriodicTaskAdmin
-    assert type(own.get_model_admin(PeriodicTask)) is HostAdmin
-    assert not bare.is_registered(PeriodicTask)
-    assert type(admin.site.get_model_admin(PeriodicTask)) is PeriodicTaskAdmin
+    assert answer.status_code == 403
+    assert PeriodicTask.objects.exists()
+    assert f">{task.name}</a>" in page
+    assert "deletelink" not in page

@@ -321,3 +321,42 @@ def test_policies_are_edited(boss):
     assert (schedule.misfire, schedule.overlap) == ("skip", "buffer_one")
     assert (schedule.grace, schedule.pause_after_failures) == (timedelta(minutes=5), 4)
     assert schedule.next_fire_at == NINE
+
+
+def test_run_now_with_other_arguments(boss, sent):
+    """
+    The form holds those of the schedule; what is typed counts for this fire alone.
+    """
+    schedule = make_schedule()
+    form = boss.post(url_of(schedule, "run_now")).context["form"]
+    typed = {name: form[name].value() for name in ("overlap", "args")}
+
+    boss.post(url_of(schedule, "run_now"), {"confirmed": "yes", **typed, "kwargs": '{"days": 30}'})
+
+    assert [(each["args"], each["kwargs"]) for each in sent] == [([], {"days": 30})]
+    assert Fire.objects.get().arguments is None  # kept until it is sent, and no longer
+    assert PeriodicTask.objects.get().kwargs == '{"days": 7}'
+    assert "with edited arguments" in log()[0][2]
+
+
+def test_arguments_that_are_not_json_are_refused(boss, sent):
+    """
+    The form says what is wrong, and nothing is fired.
+    """
+    answer = boss.post(url_of(make_schedule(), "run_now"), {**CONFIRMED, "kwargs": "days=7"})
+
+    assert "This is not JSON" in answer.content.decode()
+    assert (sent, Fire.objects.count()) == ([], 0)
+
+
+def test_who_may_not_see_arguments_runs_with_those_of_the_schedule(browser_of, sent):
+    """
+    The form does not show them, and what is posted past it does not count.
+    """
+    browser = browser_of("recurring_jobs.view_schedule", "recurring_jobs.run_schedule")
+
+    browser.post(
+        url_of(make_schedule(), "run_now"), {**CONFIRMED, "args": '["forged"]', "kwargs": "{}"}
+    )
+
+    assert [(each["args"], each["kwargs"]) for each in sent] == [([], {"days": 7})]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.django_db
 
 LIST = "/admin/host/todo/"
-ALL = ("skip", "reschedule", "split", "change_rule", "end", "unskip")
+ALL = ("skip", "reschedule", "split", "regenerate", "change_rule", "end", "unskip")
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_each_page_offers_its_edits(boss, template):
     pages = [boss.get(f"{LIST}{each.pk}/change/") for each in (template, row, once)]
 
     offered = [[tool["name"] for tool in page.context["recurring_jobs_tools"]] for page in pages]
-    assert offered == [["change_rule", "end"], ["skip", "reschedule", "split"], []]
+    assert offered == [["regenerate", "change_rule", "end"], ["skip", "reschedule", "split"], []]
     assert 'class="recurring-jobs-tool-end"' in pages[0].content.decode()
 
 
@@ -161,6 +161,44 @@ def test_rule_is_changed(boss, template):
     assert Todo.objects.get(pk=template.pk).recurrence_rule == "FREQ=DAILY;INTERVAL=2"
 
 
+def test_rows_are_made_at_once(boss, template):
+    """A new template need not wait for the next pass, and says what was made."""
+    fresh = Todo.objects.create(
+        title="Feed the cat", due_at=template.due_at, recurrence_rule="FREQ=DAILY"
+    )
+
+    answer = boss.post(f"{LIST}{fresh.pk}/regenerate/", follow=True)
+
+    assert said(answer) == ["Rows made 5, changed 0, removed 0."]
+    assert len(rows_of(fresh)) == 5
+
+
+def test_template_that_was_set_aside_is_tried_again(boss, template):
+    """Its reason stands on its page and in the list, until its rows can be made."""
+    reason = "There is no such place."
+    Todo.objects.filter(pk=template.pk).update(recurrence_set_aside=reason)
+    page = f"{LIST}{template.pk}/change/"
+    before = [boss.get(url).content.decode() for url in (LIST, page)]
+
+    boss.post(f"{LIST}{template.pk}/regenerate/")
+    after = [boss.get(url).content.decode() for url in (LIST, page)]
+
+    assert [reason in html for html in (*before, *after)] == [True, True, False, False]
+
+
+def test_several_are_made_at_once(boss, template):
+    """Those selected in the list; what has no rule is named."""
+    row = rows_of(template)[0]
+    data = {"action": "regenerate_selected", "_selected_action": [str(template.pk), str(row.pk)]}
+
+    answer = boss.post(LIST, data, follow=True)
+
+    assert said(answer) == [
+        "The rows of 1 template were made.",
+        f"Todo {row.pk}: has no rule, so there is nothing to make.",
+    ]
+
+
 def test_series_ends(boss, template):
     """With the day that is typed the series ends."""
     day = rows_of(template)[1].due_at.date()
@@ -205,7 +243,7 @@ def test_edits_are_for_those_who_may_change_rows(browser_of, template, action, p
 
     browser = browser_of(*permissions)
 
-    assert browser.post(url).status_code == status
+    assert browser.post(url, follow=True).status_code == status
     assert browser.get(url).status_code == 405
 
 

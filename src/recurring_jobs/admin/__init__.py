@@ -7,6 +7,8 @@ The admin: registered by Django when it finds this module; a host subclasses wha
 
 from __future__ import annotations
 
+from django.apps import apps
+
 from recurring_jobs.admin.dead_letters import DeadLetterAdmin
 from recurring_jobs.admin.fires import FireAdmin
 from recurring_jobs.admin.locks import TaskLockAdmin
@@ -19,10 +21,19 @@ from recurring_jobs.admin.recurring_models import (
 )
 from recurring_jobs.admin.runs import RunAdmin
 from recurring_jobs.admin.schedules import ScheduleAdmin
+from recurring_jobs.admin.trigger_rows import (
+    ClockedScheduleAdmin,
+    CrontabScheduleAdmin,
+    IntervalScheduleAdmin,
+    SolarScheduleAdmin,
+)
 
 __all__ = [
+    "ClockedScheduleAdmin",
+    "CrontabScheduleAdmin",
     "DeadLetterAdmin",
     "FireAdmin",
+    "IntervalScheduleAdmin",
     "OccurrenceModelAdmin",
     "OccurrenceModelAdminMixin",
     "PeriodicTaskAdmin",
@@ -30,5 +41,11 @@ __all__ = [
     "RecurringModelAdminMixin",
     "RunAdmin",
     "ScheduleAdmin",
+    "SolarScheduleAdmin",
     "TaskLockAdmin",
 ]
+
+if apps.is_installed("django_celery_results"):  # else a check says that it is to be
+    from recurring_jobs.admin.results import GroupResultAdmin, TaskResultAdmin
+
+    __all__ += ["GroupResultAdmin", "TaskResultAdmin"]

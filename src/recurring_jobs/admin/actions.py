@@ -11,6 +11,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.loader import select_template
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, path, reverse
 from django.utils.translation import gettext as _
@@ -47,6 +48,8 @@ class ObjectAction:
     label: ClassVar[Any]
     bulk_label: ClassVar[Any]
     needs_confirmation: ClassVar[bool] = True
+    #: Whether it cannot do with a row that it does not apply to; else it says itself why not.
+    is_strict: ClassVar[bool] = False
     is_for_many: ClassVar[bool] = True
 
     def applies_to(self, obj: Any) -> bool:
@@ -65,11 +68,11 @@ class ObjectAction:
         """Return what a person should know before acting on *obj*, or an empty text."""
         return ""
 
-    def form(self, obj: Any, data: Any = None) -> Form | None:
+    def form(self, request: HttpRequest, obj: Any, data: Any = None) -> Form | None:
         """Return the form to show with the question for one row, or None."""
         return None
 
-    def form_for_many(self, data: Any = None) -> Form | None:
+    def form_for_many(self, request: HttpRequest, data: Any = None) -> Form | None:
         """Return the form to show with the question for several rows, or None."""
         return None
 
@@ -100,9 +103,15 @@ class ObjectAction:
 
 
 class ObjectActionsMixin(MixinBase):
-    """Offer ``object_actions`` on the page of a row and above the list."""
+    """
+    Offer ``object_actions`` on the page of a row and above the list.
+
+    An admin class of a theme, or a host, may have a form template of its own; ours stands
+    on it.
+    """
 
     object_actions: tuple[ObjectAction, ...] = ()
+    change_form_template = "admin/recurring_jobs/actions_change_form.html"
     confirm_template = "admin/recurring_jobs/confirm_action.html"
 
     def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
@@ -132,6 +141,16 @@ class ObjectActionsMixin(MixinBase):
         context = {"recurring_jobs_tools": tools, **(extra_context or {})}
         return super().change_view(request, object_id, form_url, context)
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        label, name = self.opts.app_label, self.opts.model_name
+        chosen = getattr(super(), "change_form_template", None)
+        usual = [f"admin/{label}/{name}/change_form.html", f"admin/{label}/change_form.html"]
+        found = select_template([*([chosen] if chosen else usual), "admin/change_form.html"])
+        context["recurring_jobs_form"] = found
+        return super().render_change_form(request, context, *args, **kwargs)
+
     def may(self, request: HttpRequest, action: ObjectAction, obj: Any = None) -> bool:
         """Return whether the person behind *request* may see the rows and do *action*."""
         has_permission = getattr(self, f"has_{action.permission}_permission")
@@ -149,7 +168,12 @@ class ObjectActionsMixin(MixinBase):
         if not self.may(request, action, obj):
             raise PermissionDenied
         is_confirmed = "confirmed" in request.POST or not action.needs_confirmation
-        form = action.form(obj, request.POST if is_confirmed else None)
+        if not action.applies_to(obj) and (action.is_strict or not is_confirmed):
+            # No button leads here, but a page that was opened before may.
+            text = _("This cannot be done to %(row)s as it is now.")
+            self.message_user(request, text % {"row": action.title_of(obj)}, messages.ERROR)
+            return HttpResponseRedirect(self._page_of(obj))
+        form = action.form(request, obj, request.POST if is_confirmed else None)
         if not is_confirmed or (form is not None and not form.is_valid()):
             return self._confirmation(request, action, [obj], form)
         options = form.cleaned_data if form else {}
@@ -176,7 +200,7 @@ class ObjectActionsMixin(MixinBase):
             self.message_user(request, text % {"most": MOST_AT_ONCE}, messages.ERROR)
             return None
         is_confirmed = "confirmed" in request.POST or not action.needs_confirmation
-        form = action.form_for_many(request.POST if is_confirmed else None)
+        form = action.form_for_many(request, request.POST if is_confirmed else None)
         if not is_confirmed or (form is not None and not form.is_valid()):
             return self._confirmation(request, action, rows, form)
         options = form.cleaned_data if form else {}

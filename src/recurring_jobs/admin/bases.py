@@ -6,11 +6,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import flatten_fieldsets
 from django.core.paginator import Paginator
 from django.utils.functional import cached_property
 
 if TYPE_CHECKING:
+    from django.contrib.admin.views.main import ChangeList
     from django.db.models import QuerySet
     from django.forms import Media
     from django.http import HttpRequest
@@ -65,7 +68,27 @@ class BoundedMixin(MixinBase):
     paginator = BoundedPaginator
     #: A column with an index of its own: what it finds is not looked for elsewhere.
     found_by = ""
+    #: Further columns that links from other pages filter by.
+    linked_by: tuple[str, ...] = ()
     show_full_result_count = False
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        try:
+            return super().get_changelist_instance(request)
+        except DisallowedModelAdminLookup as error:
+            # Leads back to the list, as any other address that somebody made up.
+            raise IncorrectLookupParameters from error
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """
+        Return whether the address may filter by *lookup*: only by what the page offers.
+
+        Any other would tell, letter by letter, what is in columns that are not shown.
+        """
+        filters = self.get_list_filter(request)
+        columns = {each for each in filters if isinstance(each, str)}
+        parameters = {getattr(each, "parameter_name", None) for each in filters}
+        return lookup in parameters or lookup.partition("__")[0] in {*columns, *self.linked_by}
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from django import forms
 from django.contrib import admin
 from django.template.loader import render_to_string
 from django.utils.html import format_html
@@ -16,55 +14,34 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recurring_jobs.admin import shown
 from recurring_jobs.admin.actions import ObjectAction, ObjectActionsMixin
+from recurring_jobs.admin.arguments import ArgumentsForm, edited
 from recurring_jobs.admin.bases import RecordAdmin
 from recurring_jobs.admin.filters import RecentValuesFilter, TaskFilter
 from recurring_jobs.admin.letter_groups import open_groups
+from recurring_jobs.admin.rights import (
+    VIEW_ARGUMENTS,
+    VIEW_TRACEBACKS,
+    GuardedMixin,
+    sees_arguments,
+)
 from recurring_jobs.exceptions import LetterClosedError
 from recurring_jobs.inspection.apps import broker_of, loaded_app
 from recurring_jobs.models import DeadLetter, Run
 from recurring_jobs.runs import dead_letters
 
 if TYPE_CHECKING:
+    from django import forms
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
-#: Longer arguments than this are refused in the form.
-LONGEST_ARGUMENTS = 64 * 1024
+    from recurring_jobs.runs.models import DeadLetterQuerySet
+
 #: The colour of each state.
 LETTER_KINDS = {
     DeadLetter.State.OPEN: "bad",
     DeadLetter.State.REQUEUED: "good",
     DeadLetter.State.DISCARDED: "quiet",
 }
-
-
-class ArgumentsForm(forms.Form):
-    """The arguments to send, as JSON, changed or as they were."""
-
-    args = forms.CharField(
-        label=gettext_lazy("Positional arguments"),
-        max_length=LONGEST_ARGUMENTS,
-        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
-        help_text=gettext_lazy("A JSON list."),
-    )
-    kwargs = forms.CharField(
-        label=gettext_lazy("Keyword arguments"),
-        max_length=LONGEST_ARGUMENTS,
-        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
-        help_text=gettext_lazy("A JSON object."),
-    )
-
-    def clean_args(self) -> list[Any]:
-        value = _parsed(self.cleaned_data["args"])
-        if not isinstance(value, list):
-            raise forms.ValidationError(_('Give a JSON list, such as [1, "two"].'))
-        return value
-
-    def clean_kwargs(self) -> dict[str, Any]:
-        value = _parsed(self.cleaned_data["kwargs"])
-        if not isinstance(value, dict):
-            raise forms.ValidationError(_('Give a JSON object, such as {"user_id": 7}.'))
-        return value
 
 
 class Requeue(ObjectAction):
@@ -89,23 +66,20 @@ class Requeue(ObjectAction):
     def notice(self, obj: Any) -> str:
         return str(obj.not_sendable_reason)
 
-    def form(self, obj: Any, data: Any = None) -> forms.Form:
-        initial = {"args": shown.json_text(obj.args), "kwargs": shown.json_text(obj.kwargs)}
-        return ArgumentsForm(data, initial=initial)
+    def form(self, request: HttpRequest, obj: Any, data: Any = None) -> forms.Form | None:
+        if not sees_arguments(request):
+            return None  # then it is sent as it was
+        return ArgumentsForm(data, obj.args, obj.kwargs)
 
     def perform(self, request: HttpRequest, obj: Any, options: dict[str, Any]) -> str:
-        edited = {
-            name: options[name]
-            for name in ("args", "kwargs")
-            if name in options and options[name] != getattr(obj, name)
-        }
+        changed = edited(options, obj.args, obj.kwargs)
         if not _is_open(obj):
             raise LetterClosedError(obj, obj.state, obj.closed_by)
         with broker_of(loaded_app()):
-            task_id = dead_letters.requeue(obj, by=request.user, **edited)
+            task_id = dead_letters.requeue(obj, by=request.user, **changed)
         sentence = (
             _("Task %(task)s was sent again with edited arguments, as %(task_id)s.")
-            if edited
+            if changed
             else _("Task %(task)s was sent again as %(task_id)s.")
         )
         return sentence % {"task": obj.task, "task_id": task_id}
@@ -159,8 +133,14 @@ class ExceptionFilter(RecentValuesFilter):
 
 
 @admin.register(DeadLetter)
-class DeadLetterAdmin(ObjectActionsMixin, RecordAdmin):
+class DeadLetterAdmin(ObjectActionsMixin, GuardedMixin, RecordAdmin):
     """Runs that gave up, kept with all that is needed to send them again."""
+
+    guarded = {
+        "shown_args": VIEW_ARGUMENTS,
+        "shown_kwargs": VIEW_ARGUMENTS,
+        "shown_tracebacks": VIEW_TRACEBACKS,
+    }
 
     object_actions = (Requeue(), Discard())
     list_display = ("task", "state_badge", "error", "failed", "attempts")
@@ -193,8 +173,11 @@ class DeadLetterAdmin(ObjectActionsMixin, RecordAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the open dead letters above the list, counted by task and exception."""
-        groups = open_groups(self.get_queryset(request)) if self._is_whole(request) else None
+        groups = open_groups(self._letters(request)) if self._is_whole(request) else None
         return super().changelist_view(request, {**(extra_context or {}), "letter_groups": groups})
+
+    def _letters(self, request: HttpRequest) -> DeadLetterQuerySet:
+        return cast("DeadLetterQuerySet", self.get_queryset(request))
 
     def _is_whole(self, request: HttpRequest) -> bool:
         return not {TaskFilter.parameter_name, ExceptionFilter.parameter_name} & set(request.GET)
@@ -265,18 +248,3 @@ class DeadLetterAdmin(ObjectActionsMixin, RecordAdmin):
 
 def _is_open(letter: Any) -> bool:
     return bool(letter.state == DeadLetter.State.OPEN)
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text, parse_constant=_no_constant)
-    except RecursionError:
-        problem: object = _("it is nested too deeply")
-    except ValueError as error:
-        problem = error
-    raise forms.ValidationError(_("This is not JSON: %(problem)s."), params={"problem": problem})
-
-
-def _no_constant(name: str) -> None:
-    # NaN and Infinity: Python would read them, the next reader would not.
-    raise ValueError(_("%(name)s is not a JSON value") % {"name": name})

@@ -76,7 +76,7 @@ def outcome(fire: Fire) -> SafeString:
 
 
 def outcome_table(site: AdminSite, fires: Iterable[Fire]) -> SafeString:
-    """Return a table of *fires* (as ``with_runs`` gives them) with delay, outcome and run."""
+    """Return a table of *fires*, as ``with_runs`` gives them, with what became of each."""
     rows = []
     for fire in fires:
         run: Run | None = getattr(fire, "run_shown", None)
@@ -86,6 +86,7 @@ def outcome_table(site: AdminSite, fires: Iterable[Fire]) -> SafeString:
                 "fire": shown.link(site, fire, words_of(timezone.localtime(fire.nominal_at))),
                 "kind": fire.get_kind_display(),
                 "delay": shown.duration(sent_at - fire.nominal_at) if sent_at else shown.NOTHING,
+                "took": shown.duration(run.took if run else None),
                 "outcome": outcome(fire),
                 "run": shown.link(site, run, _("run")) if run else shown.NOTHING,
                 "reason": fire.reason,

@@ -12,7 +12,7 @@ from recurring_jobs.models import DeadLetter
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from django.db.models import QuerySet
+    from recurring_jobs.runs.models import DeadLetterQuerySet
 
 #: How many of the newest open dead letters are counted.
 LETTERS_COUNTED = 10_000
@@ -55,22 +55,14 @@ class LetterGroups:
     is_cut: bool
 
 
-def open_groups(letters: QuerySet[DeadLetter]) -> LetterGroups:
+def open_groups(letters: DeadLetterQuerySet) -> LetterGroups:
     """
     Return the open ones of *letters* in groups.
 
     Only the newest are looked at, so that the page stays cheap after the worst night.
     """
     newest = letters.filter(state=DeadLetter.State.OPEN).order_by("-failed_at")
-    found: dict[tuple[str, str], LetterGroup] = {}
-    looked_at = 0
-    for task, kind, at in newest.values_list("task", "exception_type", "failed_at")[
-        :LETTERS_COUNTED
-    ]:
-        looked_at += 1
-        group = found.setdefault((task, kind), LetterGroup(task, kind, 0, at, at))
-        group.count += 1
-        group.first_at = at  # they come from the newest to the oldest
-    rows = sorted(found.values(), key=lambda each: (-each.count, each.task, each.exception_type))
-    is_cut = looked_at == LETTERS_COUNTED or len(rows) > MOST_GROUPS
-    return LetterGroups(rows[:MOST_GROUPS], is_cut)
+    last = newest[LETTERS_COUNTED - 1 : LETTERS_COUNTED].first()
+    counted = newest if last is None else newest.filter(failed_at__gte=last.failed_at)
+    rows = [LetterGroup(**group) for group in counted.groups()[: MOST_GROUPS + 1]]
+    return LetterGroups(rows[:MOST_GROUPS], last is not None or len(rows) > MOST_GROUPS)

@@ -14,6 +14,7 @@ from recurring_jobs.admin import shown
 from recurring_jobs.admin.actions import ObjectAction, ObjectActionsMixin
 from recurring_jobs.admin.bases import RecordAdmin
 from recurring_jobs.admin.filters import TaskFilter
+from recurring_jobs.admin.rights import VIEW_ARGUMENTS, GuardedMixin
 from recurring_jobs.exceptions import LockChangedError
 from recurring_jobs.models import Run, TaskLock
 from recurring_jobs.runs import locks
@@ -75,8 +76,10 @@ class HeldFilter(admin.SimpleListFilter):
 
 
 @admin.register(TaskLock)
-class TaskLockAdmin(ObjectActionsMixin, RecordAdmin):
+class TaskLockAdmin(ObjectActionsMixin, GuardedMixin, RecordAdmin):
     """What keeps runs of one task and key from being at work at once."""
+
+    guarded = {"key": VIEW_ARGUMENTS}  # which is made of them
 
     object_actions = (Break(),)
     list_display = ("task", "key", "state_badge", "taken", "worker", "run_link")

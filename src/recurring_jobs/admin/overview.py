@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
@@ -97,26 +98,40 @@ def _rendered(piece: _Piece, view: _View) -> SafeString:
 
 def _liveness(view: _View) -> dict[str, Any]:
     found = beats(view.now)
+    sees_workers = view.may_see("view_run")
+    at_work = workers(view.now) if sees_workers else []
     return {
         "is_alive": any(beat.is_alive for beat in found),
         "beats": [
             {
                 "name": beat.name,
-                "state": shown.badge("good", _("alive"))
-                if beat.is_alive
-                else shown.badge("bad", _("silent")),
-                "age": shown.duration(beat.age),
+                "state": _life(is_alive=beat.is_alive),
+                "age": _ago(beat.age),
                 "clock": shown.duration(beat.clock_skew) if beat.has_wrong_clock else "",
             }
             for beat in found
         ],
+        "lacks_worker": sees_workers and not any(each.is_alive for each in at_work),
         "workers": [
-            {"name": each.name, "age": shown.duration(each.age), "running": each.running}
-            for each in workers(view.now)
-        ]
-        if view.may_see("view_run")
-        else [],
+            {
+                "name": each.name,
+                "state": _life(is_alive=each.is_alive),
+                "queues": each.queues,
+                "url": view.list_url("run", "state__exact=running"),
+                "age": _ago(each.age),
+                "running": each.running,
+            }
+            for each in at_work
+        ],
     }
+
+
+def _life(*, is_alive: bool) -> SafeString:
+    return shown.badge("good", _("alive")) if is_alive else shown.badge("bad", _("silent"))
+
+
+def _ago(age: timedelta) -> str:
+    return _("%(age)s ago") % {"age": shown.duration(age)}
 
 
 def _troubles(view: _View) -> dict[str, Any]:
@@ -132,12 +147,13 @@ def _troubles(view: _View) -> dict[str, Any]:
 def _outcomes(view: _View) -> dict[str, Any]:
     hours = outcomes_by_hour(view.now)
     return {
-        "bars": outcome_bars(hours),
+        "bars": outcome_bars(hours, view.list_url("run")),
         "labels": [clock(hour.at) for hour in hours[::_STEP]],
         "most": most_runs(hours),
         "succeeded": sum(hour.succeeded for hour in hours),
         "failed": sum(hour.failed for hour in hours),
         "failed_url": view.list_url("run", "state__exact=failed"),
+        "url": view.list_url("run"),
     }
 
 
@@ -159,7 +175,7 @@ def _tasks(view: _View) -> dict[str, Any]:
     rows = [
         {
             "task": each.task,
-            "url": view.list_url("run", f"task={each.task}"),
+            "url": view.list_url("run", urlencode({"task": each.task})),
             "runs": each.runs,
             "failed": each.failed,
             "percent": round(100 * each.failed / each.runs),
@@ -171,7 +187,7 @@ def _tasks(view: _View) -> dict[str, Any]:
     return {"rows": rows, "most": RUNS_LOOKED_AT}
 
 
-def _week(_view: _View) -> dict[str, Any]:
+def _week(view: _View) -> dict[str, Any]:
     week = fires_by_weekday(timezone.get_current_timezone())
     most = max(map(max, week))
     days = [
@@ -188,6 +204,7 @@ def _week(_view: _View) -> dict[str, Any]:
         "days": days if most else [],
         "hours": range(24),
         "most": FIRES_LOOKED_AT,
+        "url": view.list_url("fire"),
         "zone": timezone.get_current_timezone_name(),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils import timezone
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from recurring_jobs.admin import shown
 from recurring_jobs.inspection.liveness import OVERDUE_AFTER
+from recurring_jobs.inspection.outcomes import FAILED_STATES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +27,12 @@ def most_runs(hours: Sequence[Hour]) -> int:
     return max(hour.succeeded + hour.failed for hour in hours)
 
 
-def outcome_bars(hours: Sequence[Hour]) -> list[dict[str, Any]]:
-    """Return one bar for each of *hours*: ten units wide, the fullest a hundred units high."""
+def outcome_bars(hours: Sequence[Hour], runs_url: str) -> list[dict[str, Any]]:
+    """
+    Return one bar for each of *hours*: ten units wide, the fullest a hundred units high.
+
+    One with failures leads to them, in the list of runs at *runs_url*.
+    """
     most = most_runs(hours) or 1
     bars = []
     for place, hour in enumerate(hours):
@@ -43,9 +49,16 @@ def outcome_bars(hours: Sequence[Hour]) -> list[dict[str, Any]]:
                 "succeeded": succeeded,
                 "succeeded_y": 100 - failed - succeeded,
                 "words": words % {"hour": clock(hour.at), **counts},
+                "url": f"{runs_url}?{_failed_within(hour)}" if hour.failed and runs_url else "",
             }
         )
     return bars
+
+
+def _failed_within(hour: Hour) -> str:
+    bounds = {"created_at__gte": hour.at, "created_at__lt": hour.at + timedelta(hours=1)}
+    moments = {name: at.isoformat() for name, at in bounds.items()}
+    return urlencode({"state__in": ",".join(FAILED_STATES), **moments})
 
 
 def line(coming: Coming, begin: datetime, now: datetime) -> dict[str, Any]:

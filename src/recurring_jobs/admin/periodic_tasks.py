@@ -9,34 +9,152 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import router
+from django.http import HttpResponse, HttpResponseNotAllowed
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django_celery_beat.admin import PeriodicTaskAdmin as StockPeriodicTaskAdmin
 from django_celery_beat.models import PeriodicTask
 
+from recurring_jobs.admin.bases import BoundedMixin
+from recurring_jobs.admin.rights import VIEW_ARGUMENTS, GuardedMixin
+from recurring_jobs.admin.schedule_actions import ARGUMENT_FIELDS
+from recurring_jobs.admin.stock import replaces
+from recurring_jobs.admin.trigger_forms import (
+    LINES,
+    PeriodicTaskForm,
+    preview_of_trigger,
+    preview_of_typed,
+)
+from recurring_jobs.admin.trigger_forms import NAMES as TYPED
 from recurring_jobs.exceptions import RecurringJobsError
 from recurring_jobs.models import Schedule
-from recurring_jobs.periodic import controls
+from recurring_jobs.periodic import beat_fires, beat_tables, controls
+from recurring_jobs.periodic.trigger_edits import note_trigger, point_at
+from recurring_jobs.recurrence.preview import fragment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from django.contrib.admin.views.main import ChangeList
     from django.db.models import QuerySet
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest
+    from django.urls import URLPattern
+    from django.utils.safestring import SafeString
 
 
-class PeriodicTaskAdmin(StockPeriodicTaskAdmin):  # type: ignore[misc]
+def _fieldsets() -> Any:
+    """Return the parent's, with what is typed in place of the rows to choose from."""
+    when = (*LINES, "solar", "preview", "start_time", "last_run_at", "one_off")
+    return tuple(
+        (
+            title,
+            {**options, "fields": when if "crontab" in options["fields"] else options["fields"]},
+        )
+        for title, options in StockPeriodicTaskAdmin.fieldsets
+    )
+
+
+@replaces(PeriodicTask, StockPeriodicTaskAdmin)
+class PeriodicTaskAdmin(GuardedMixin, BoundedMixin, StockPeriodicTaskAdmin):  # type: ignore[misc]
     """
-    Periodic tasks: enabling and disabling need the change permission, running its own.
+    Periodic tasks: enabling and disabling need that for pausing, running its own.
 
     Every action leaves a log entry. The form has no inline script and does not read every
-    crontab row.
+    crontab row. A row whose trigger cannot be read says so, and spoils no page.
     """
 
+    guarded = dict.fromkeys(ARGUMENT_FIELDS, VIEW_ARGUMENTS)
     change_form_template = None
-    show_full_result_count = False
+    list_display = ("name", "enabled", "fires", "start_time", "last_run_at", "one_off")
+    list_filter = ("enabled", "one_off", "start_time", "last_run_at")
+    form = PeriodicTaskForm
+    raw_id_fields = ("solar",)
+    readonly_fields = ("last_run_at", "preview")
+    fieldsets = _fieldsets()
 
     def has_run_permission(self, request: HttpRequest) -> bool:
         """Return whether the person may fire schedules by hand."""
         return request.user.has_perm("recurring_jobs.run_schedule")
+
+    def has_pause_permission(self, request: HttpRequest) -> bool:
+        """Return whether the person may enable and disable schedules."""
+        return request.user.has_perm("recurring_jobs.pause_schedule")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        # Past the parent, whose join fails for all rows where one has a zone that is none.
+        rows: QuerySet[Any] = super(StockPeriodicTaskAdmin, self).get_queryset(request)
+        return rows
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        changes = super().get_changelist_instance(request)
+        changes.result_list = _loaded(changes.result_list, using=changes.queryset.db)
+        return changes
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        task = super().get_object(request, object_id, from_field)
+        found = [] if task is None else _loaded([task], using=task._state.db)
+        return found[0] if found else None
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.preview_view)
+        name = "django_celery_beat_periodictask_trigger_preview"
+        return [path("trigger-preview/", view, name=name), *super().get_urls()]
+
+    def preview_view(self, request: HttpRequest) -> HttpResponse:
+        """Answer with what was typed in words: a piece of a page, or to a POST a whole one."""
+        if not (self.has_view_permission(request) or self.has_add_permission(request)):
+            raise PermissionDenied
+        if request.method == "POST":
+            context = {
+                **self.admin_site.each_context(request),
+                "title": _("When it fires"),
+                "preview": preview_of_typed(request.POST),
+            }
+            return TemplateResponse(request, "recurring_jobs/admin/trigger_page.html", context)
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+        return HttpResponse(preview_of_typed(request.GET))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fieldsets
+        # Who only looks sees the words and the times.
+        return [
+            (
+                title,
+                {**options, "fields": [each for each in options["fields"] if each not in TYPED]},
+            )
+            for title, options in fieldsets
+        ]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        using = router.db_for_write(PeriodicTask)
+        if form.new_trigger is not None:
+            point_at(obj, form.new_trigger, using=using)
+        super().save_model(request, obj, form, change)
+        if form.new_trigger is not None:
+            note_trigger(obj, form.new_trigger, using=using)
+
+    @admin.display(description=gettext_lazy("what it says"))
+    def preview(self, obj: Any) -> SafeString:
+        name = "admin:django_celery_beat_periodictask_trigger_preview"
+        url = reverse(name, current_app=self.admin_site.name)
+        context = {"url": url, "inputs": " ".join((*TYPED, "solar", "name"))}
+        context["preview"] = _preview(obj) if obj is not None and obj.pk else ""
+        return render_to_string("recurring_jobs/admin/trigger_box.html", context)
+
+    @admin.display(description=gettext_lazy("fires"))
+    def fires(self, obj: Any) -> str:
+        try:
+            return beat_tables.trigger_of(obj).describe(_)
+        except RecurringJobsError as error:
+            return str(error)
 
     def changeform_view(
         self,
@@ -51,20 +169,20 @@ class PeriodicTaskAdmin(StockPeriodicTaskAdmin):  # type: ignore[misc]
         )
         return answer
 
-    @admin.action(permissions=["change"], description=gettext_lazy("Enable selected tasks"))
+    @admin.action(permissions=["pause"], description=gettext_lazy("Enable selected tasks"))
     def enable_tasks(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         tasks = list(queryset)
         super().enable_tasks(request, queryset)
         self._log(request, tasks, _("Enabled."))
 
-    @admin.action(permissions=["change"], description=gettext_lazy("Disable selected tasks"))
+    @admin.action(permissions=["pause"], description=gettext_lazy("Disable selected tasks"))
     def disable_tasks(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         tasks = list(queryset)
         super().disable_tasks(request, queryset)
         self._log(request, tasks, _("Disabled."))
 
     @admin.action(
-        permissions=["change"], description=gettext_lazy("Toggle activity of selected tasks")
+        permissions=["pause"], description=gettext_lazy("Toggle activity of selected tasks")
     )
     def toggle_tasks(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         tasks = list(queryset)
@@ -94,13 +212,20 @@ class PeriodicTaskAdmin(StockPeriodicTaskAdmin):  # type: ignore[misc]
             self.log_change(request, task, sentence)
 
 
-def replace_stock_admin(site: admin.AdminSite) -> None:
-    """Register the page above in place of django-celery-beat's own, and of no one else's."""
-    if not site.is_registered(PeriodicTask):
-        return
-    if type(site.get_model_admin(PeriodicTask)) is StockPeriodicTaskAdmin:
-        site.unregister(PeriodicTask)
-        site.register(PeriodicTask, PeriodicTaskAdmin)
+def _preview(task: Any) -> SafeString:
+    try:
+        return preview_of_trigger(beat_tables.trigger_of(task))
+    except RecurringJobsError as error:
+        return fragment(errors=[str(error)])
 
 
-replace_stock_admin(admin.site)
+def _loaded(tasks: Iterable[Any], *, using: str) -> list[Any]:
+    """Return *tasks* anew, with the rows of their triggers, each of which can be shown."""
+    listed = [task.pk for task in tasks]
+    found = beat_fires.tasks_by_id(listed, using=using)
+    loaded = [found[pk] for pk in listed if pk in found]
+    for task in loaded:
+        if task.crontab_id is not None:
+            # As text: to read the column raises where there is no such zone.
+            vars(task.crontab)["timezone"] = task.crontab_zone
+    return loaded

@@ -13,7 +13,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.forms import Media
 from django.forms.widgets import Script
 from django.http import HttpResponse, HttpResponseNotAllowed
-from django.template.loader import render_to_string, select_template
+from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -23,6 +23,7 @@ from django.utils.translation import gettext_lazy
 from recurring_jobs.admin import shown
 from recurring_jobs.admin.actions import ObjectActionsMixin
 from recurring_jobs.admin.bases import ModelAdmin, StyledMixin
+from recurring_jobs.admin.months import month_calendar
 from recurring_jobs.admin.series_actions import OCCURRENCE_ACTIONS, actions_for
 from recurring_jobs.recurrence.layout import (
     Layout,
@@ -44,7 +45,13 @@ if TYPE_CHECKING:
 ROWS_SHOWN = 20
 
 _RULE_FIELDS = ("recurrence_rule", "recurrence_timezone")
-_SHOWN_FIELDS = ("recurrence_problem", "recurrence_origin", "recurrence_preview", "recurrence_rows")
+_SHOWN_FIELDS = (
+    "recurrence_problem",
+    "recurrence_origin",
+    "recurrence_preview",
+    "recurrence_month",
+    "recurrence_rows",
+)
 
 
 class RecurrenceFilter(admin.SimpleListFilter):
@@ -85,23 +92,7 @@ class RecurrenceFilter(admin.SimpleListFilter):
 
 
 class SeriesActionsMixin(ObjectActionsMixin, StyledMixin):
-    """
-    Offer the edits of a series on a page, above the form.
-
-    An admin class of a theme may have a form template of its own; ours stands on it.
-    """
-
-    change_form_template = "admin/recurring_jobs/series_change_form.html"
-
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        label, name = self.opts.app_label, self.opts.model_name
-        chosen = getattr(super(), "change_form_template", None)
-        usual = [f"admin/{label}/{name}/change_form.html", f"admin/{label}/change_form.html"]
-        found = select_template([*([chosen] if chosen else usual), "admin/change_form.html"])
-        context["recurring_jobs_form"] = found
-        return super().render_change_form(request, context, *args, **kwargs)
+    """Offer the edits of a series on a page, above the form."""
 
 
 class OccurrenceModelAdminMixin(SeriesActionsMixin):
@@ -134,18 +125,26 @@ class RecurringModelAdminMixin(SeriesActionsMixin):
 
     @property
     def media(self) -> Media:
-        script: Any = Script("recurring_jobs/preview.js", type="module")
-        return super().media + Media(js=[script])
+        scripts: Any = [
+            Script(f"recurring_jobs/{name}.js", type="module") for name in ("preview", "month")
+        ]
+        return super().media + Media(js=scripts)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "recurrence_rule":  # one line, as a rule, and no prose
-            kwargs["widget"] = AdminTextareaWidget({"rows": 3, "spellcheck": "false"})
+            kwargs["widget"] = AdminTextareaWidget({"rows": 3, "spellcheck": "false", "dir": "ltr"})
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.recurrence_preview_view)
         own = path("recurrence-preview/", view, name=self._preview_name())
         return [own, *super().get_urls()]
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        obj = super().get_object(request, object_id, from_field)
+        if obj is not None:
+            obj.recurrence_query = request.GET  # which month the page is asked for
+        return obj
 
     def get_list_display(self, request: HttpRequest) -> Any:
         return _with(super().get_list_display(request), "recurrence_words", "recurrence_next")
@@ -180,7 +179,8 @@ class RecurringModelAdminMixin(SeriesActionsMixin):
     @admin.display(description=gettext_lazy("recurrence"))
     def recurrence_words(self, obj: Any) -> SafeString | str:
         if getattr(obj, "recurrence_set_aside", ""):
-            return shown.badge("bad", _("set aside"), obj.recurrence_set_aside)
+            badge = shown.badge("bad", _("set aside"))
+            return format_html("{} {}", badge, obj.recurrence_set_aside)
         if obj.is_occurrence:
             page = self._page_of_key(obj.recurrence_parent_id)
             return format_html('<a href="{}">{}</a>', page, _("occurrence"))
@@ -198,7 +198,7 @@ class RecurringModelAdminMixin(SeriesActionsMixin):
 
     @admin.display(description=gettext_lazy("set aside"))
     def recurrence_problem(self, obj: Any) -> SafeString:
-        text = _("No rows are made from it until it is saved again.")
+        text = _("No rows are made from it until it is saved again, or its rows are made now.")
         return format_html("{} {}", shown.badge("bad", obj.recurrence_set_aside), text)
 
     @admin.display(description=gettext_lazy("made from"))
@@ -216,6 +216,15 @@ class RecurringModelAdminMixin(SeriesActionsMixin):
             "" if obj is None or obj.pk is None else obj.pk,
             _preview(obj),
         )
+
+    @admin.display(description=gettext_lazy("calendar"))
+    def recurrence_month(self, obj: Any) -> SafeString | str:
+        if not obj.is_template:
+            return shown.NOTHING
+        try:
+            return month_calendar(self.admin_site, obj, obj.recurrence_query, timezone.now())
+        except ValueError as error:
+            return str(error)
 
     @admin.display(description=gettext_lazy("occurrences"))
     def recurrence_rows(self, obj: Any) -> SafeString:
@@ -305,6 +314,7 @@ def _shown_for(obj: Any) -> list[str]:
         "recurrence_problem": bool(getattr(obj, "recurrence_set_aside", "")),
         "recurrence_origin": obj.is_occurrence,
         "recurrence_preview": has_pattern,
+        "recurrence_month": obj.is_template,
         "recurrence_rows": has_pattern and is_template_model(type(obj)),
     }
     return [name for name in _SHOWN_FIELDS if is_shown[name]]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from recurring_jobs.admin.actions import ObjectAction
+from recurring_jobs.admin.rights import sees_arguments
 from recurring_jobs.exceptions import RecurringJobsError
 from recurring_jobs.periodic import drift
 from recurring_jobs.periodic.triggers import trigger_from
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from recurring_jobs.periodic.plan import Drift
 
 
+#: What of a declaration tells what its task is given.
+ARGUMENT_FIELDS = ("args", "kwargs", "headers")
+
+
 class DriftForm(forms.Form):
     """Which of the fields that a person changed are meant."""
 
@@ -28,8 +34,11 @@ class DriftForm(forms.Form):
         label=gettext_lazy("fields"), widget=forms.CheckboxSelectMultiple
     )
 
-    def __init__(self, data: Any, differing: tuple[Drift, ...]) -> None:
+    def __init__(
+        self, data: Any, differing: tuple[Drift, ...], *, shows_arguments: bool = True
+    ) -> None:
         super().__init__(data, initial={"fields_chosen": [each.field for each in differing]})
+        words = partial(field_words, shows_arguments=shows_arguments)
         field = cast("forms.MultipleChoiceField", self.fields["fields_chosen"])
         field.choices = [
             (
@@ -37,8 +46,8 @@ class DriftForm(forms.Form):
                 _("%(field)s: %(stored)s; the code says %(declared)s")
                 % {
                     "field": each.field,
-                    "stored": field_words(each.field, each.stored),
-                    "declared": field_words(each.field, each.declared),
+                    "stored": words(each.field, each.stored),
+                    "declared": words(each.field, each.declared),
                 },
             )
             for each in differing
@@ -50,8 +59,8 @@ class DriftAction(ObjectAction):
 
     permission = "change"
 
-    def form(self, obj: Any, data: Any = None) -> forms.Form | None:
-        return DriftForm(data, drift.drift_of(obj))
+    def form(self, request: HttpRequest, obj: Any, data: Any = None) -> forms.Form | None:
+        return DriftForm(data, drift.drift_of(obj), shows_arguments=sees_arguments(request))
 
 
 class TakeCode(DriftAction):
@@ -124,8 +133,10 @@ class KeepMine(DriftAction):
         return text % {"count": count}
 
 
-def field_words(field: str, value: Any) -> str:
+def field_words(field: str, value: Any, *, shows_arguments: bool = True) -> str:
     """Return the value of a declaration's field as people read it."""
+    if field in ARGUMENT_FIELDS and not shows_arguments:
+        return _("hidden")
     if field == "trigger":
         try:
             return trigger_from(value).describe(_)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -15,6 +16,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from recurring_jobs.admin.actions import ObjectAction
+from recurring_jobs.admin.arguments import ArgumentsForm, edited
+from recurring_jobs.admin.rights import sees_arguments
 from recurring_jobs.exceptions import NoNextFireError
 from recurring_jobs.models import Schedule
 from recurring_jobs.periodic import beat_tables, controls
@@ -48,6 +51,24 @@ class RunNowForm(forms.Form):
     """What happens where an earlier fire is still running."""
 
     overlap = _overlap(Schedule.Overlap.ALLOW)
+
+
+class RunNowWithForm(ArgumentsForm, RunNowForm):
+    """That, and what the task is given, this once."""
+
+    field_order = ("overlap", "args", "kwargs")
+
+    def __init__(self, data: Any, args: list[Any], kwargs: dict[str, Any]) -> None:
+        super().__init__(data, args, kwargs)
+        self._stored = (args, kwargs)
+        for name in ("args", "kwargs"):
+            self.fields[name].required = False  # empty: what the schedule says
+
+    def clean_args(self) -> list[Any]:
+        return super().clean_args() if self.cleaned_data["args"] else self._stored[0]
+
+    def clean_kwargs(self) -> dict[str, Any]:
+        return super().clean_kwargs() if self.cleaned_data["kwargs"] else self._stored[1]
 
 
 class PauseForm(forms.Form):
@@ -103,15 +124,25 @@ class RunNow(ObjectAction):
         )
         return text % {"count": count}
 
-    def form(self, obj: Any, data: Any = None) -> forms.Form | None:
-        return RunNowForm(data)
+    def form(self, request: HttpRequest, obj: Any, data: Any = None) -> forms.Form | None:
+        arguments = _arguments_of(obj)
+        if arguments is None or not sees_arguments(request):
+            return RunNowForm(data)  # then it is given what the schedule says
+        return RunNowWithForm(data, *arguments)
 
-    def form_for_many(self, data: Any = None) -> forms.Form | None:
+    def form_for_many(self, request: HttpRequest, data: Any = None) -> forms.Form | None:
         return RunNowForm(data)
 
     def perform(self, request: HttpRequest, obj: Any, options: dict[str, Any]) -> str:
-        fire = controls.fire_now(obj, overlap=options["overlap"])
-        return _("Schedule %(schedule)s was fired by hand, as task %(task_id)s.") % {
+        arguments = _arguments_of(obj)
+        changed = edited(options, *arguments) if arguments else {}
+        fire = controls.fire_now(obj, overlap=options["overlap"], **changed)
+        sentence = (
+            _("Schedule %(schedule)s was fired by hand with edited arguments, as %(task_id)s.")
+            if changed
+            else _("Schedule %(schedule)s was fired by hand, as task %(task_id)s.")
+        )
+        return sentence % {
             "schedule": obj.periodic_task.name,
             "task_id": fire.task_id,
         }
@@ -125,7 +156,7 @@ class Pause(ObjectAction):
     """Keep a schedule from firing, for a reason and perhaps for a time."""
 
     name = "pause"
-    permission = "change"
+    permission = "pause"
     label = gettext_lazy("Pause")
     bulk_label = gettext_lazy("Pause selected schedules")
 
@@ -140,10 +171,10 @@ class Pause(ObjectAction):
         )
         return text % {"count": count}
 
-    def form(self, obj: Any, data: Any = None) -> forms.Form | None:
+    def form(self, request: HttpRequest, obj: Any, data: Any = None) -> forms.Form | None:
         return PauseForm(data)
 
-    def form_for_many(self, data: Any = None) -> forms.Form | None:
+    def form_for_many(self, request: HttpRequest, data: Any = None) -> forms.Form | None:
         return PauseForm(data)
 
     def perform(self, request: HttpRequest, obj: Any, options: dict[str, Any]) -> str:
@@ -164,7 +195,7 @@ class Resume(ObjectAction):
     """Let a schedule fire again, from its next time on."""
 
     name = "resume"
-    permission = "change"
+    permission = "pause"
     label = gettext_lazy("Resume")
     bulk_label = gettext_lazy("Resume selected schedules")
     needs_confirmation = False
@@ -187,7 +218,7 @@ class SkipNext(ObjectAction):
     """Leave out the next fire of a schedule."""
 
     name = "skip_next"
-    permission = "change"
+    permission = "pause"
     label = gettext_lazy("Skip next")
     bulk_label = gettext_lazy("Skip the next fire of selected schedules")
 
@@ -224,14 +255,14 @@ class Backfill(ObjectAction):
     """Fire the times of a range once more, after they were shown."""
 
     name = "backfill"
-    permission = "run"
+    permission = "backfill"
     label = gettext_lazy("Backfill")
     is_for_many = False
 
     def question(self, count: int) -> str:
         return _("Fire each time of this schedule in a range? You see the times first.")
 
-    def form(self, obj: Any, data: Any = None) -> forms.Form | None:
+    def form(self, request: HttpRequest, obj: Any, data: Any = None) -> forms.Form | None:
         return BackfillForm(data)
 
     def preview(self, obj: Any, options: dict[str, Any]) -> str:
@@ -267,3 +298,13 @@ class Backfill(ObjectAction):
             "start": options["start"].isoformat(),
             "end": options["end"].isoformat(),
         }
+
+
+def _arguments_of(schedule: Schedule) -> tuple[list[Any], dict[str, Any]] | None:
+    """Return what the task is given; None where that is not JSON, and cannot be edited."""
+    task = schedule.periodic_task
+    try:
+        args, kwargs = json.loads(task.args or "[]"), json.loads(task.kwargs or "{}")
+    except ValueError:
+        return None
+    return (args, kwargs) if isinstance(args, list) and isinstance(kwargs, dict) else None

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
@@ -18,17 +20,16 @@ from recurring_jobs.admin import shown
 from recurring_jobs.admin.actions import ObjectActionsMixin
 from recurring_jobs.admin.bases import BoundedMixin, ModelAdmin, StyledMixin
 from recurring_jobs.admin.fires import latest_fires, outcome, outcome_table, with_runs
+from recurring_jobs.admin.rights import VIEW_ARGUMENTS, GuardedMixin, sees_arguments
 from recurring_jobs.admin.schedule_actions import KeepMine, TakeCode, field_words
 from recurring_jobs.admin.schedule_controls import Backfill, Pause, Resume, RunNow, SkipNext
+from recurring_jobs.admin.sparklines import last_outcomes, sparkline
 from recurring_jobs.exceptions import RecurringJobsError
 from recurring_jobs.models import Schedule
-from recurring_jobs.periodic import beat_tables, drift
+from recurring_jobs.periodic import beat_fires, beat_tables, drift, upcoming
 from recurring_jobs.recurrence.preview import next_times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-
     from django.contrib.admin.views.main import ChangeList
     from django.db.models import QuerySet
     from django.http import HttpRequest
@@ -68,18 +69,17 @@ class OwnerFilter(admin.SimpleListFilter):
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(ObjectActionsMixin, BoundedMixin, StyledMixin, ModelAdmin):
+class ScheduleAdmin(ObjectActionsMixin, GuardedMixin, BoundedMixin, StyledMixin, ModelAdmin):
     """Schedules, whoever made them, with what comes next and what came last."""
 
+    guarded = {"arguments": VIEW_ARGUMENTS}
     object_actions = (
         *(RunNow(), Pause(), Resume(), SkipNext(), Backfill()),
         *(TakeCode(), KeepMine()),
     )
-    list_display = ("name", "state", "trigger", "next_fire", "last_fire", "owner")
+    list_display = ("name", "state", "trigger", "last_fire", "next_fire", "owner")
     list_filter = (StateFilter, OwnerFilter)
-    list_select_related = tuple(
-        f"periodic_task__{name}" for name in ("interval", "crontab", "solar", "clocked")
-    )
+    list_select_related = ("periodic_task",)
     ordering = ("periodic_task__name",)
     search_fields = ("periodic_task__name", "periodic_task__task")
     readonly_fields = (
@@ -93,6 +93,7 @@ class ScheduleAdmin(ObjectActionsMixin, BoundedMixin, StyledMixin, ModelAdmin):
         "next_fire",
         "owner",
         "changed_by_hand",
+        "changed_but_hidden",
         "withdrawn_at",
         "set_aside_reason",
         "pause",
@@ -132,10 +133,19 @@ class ScheduleAdmin(ObjectActionsMixin, BoundedMixin, StyledMixin, ModelAdmin):
         """Return whether the person may fire schedules by hand."""
         return request.user.has_perm("recurring_jobs.run_schedule")
 
+    def has_pause_permission(self, request: HttpRequest) -> bool:
+        """Return whether the person may pause, resume and skip."""
+        return request.user.has_perm("recurring_jobs.pause_schedule")
+
+    def has_backfill_permission(self, request: HttpRequest) -> bool:
+        """Return whether the person may fire the times of a range again."""
+        return request.user.has_perm("recurring_jobs.backfill_schedule")
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fieldsets: list[Any] = list(super().get_fieldsets(request, obj))
         if obj is not None and drift.drift_of(obj):
-            section = {"fields": ("changed_by_hand",), "classes": ("recurring-jobs-whole",)}
+            field = "changed_by_hand" if sees_arguments(request) else "changed_but_hidden"
+            section = {"fields": (field,), "classes": ("recurring-jobs-whole",)}
             fieldsets.insert(1, (_("Changed by hand"), section))
         return fieldsets
 
@@ -144,8 +154,19 @@ class ScheduleAdmin(ObjectActionsMixin, BoundedMixin, StyledMixin, ModelAdmin):
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changes = super().get_changelist_instance(request)
-        _attach_last_fires(cast("list[Schedule]", changes.result_list))
+        shown_rows = cast("list[Schedule]", list(changes.result_list))
+        # Not by select_related: one zone that does not exist would spoil the whole list.
+        beat_fires.load_tasks(shown_rows, using=changes.queryset.db)
+        _attach_last_fires(shown_rows)
+        _attach_outcomes(shown_rows)
+        changes.result_list = shown_rows
         return changes
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        schedule = super().get_object(request, object_id, from_field)
+        if schedule is not None:
+            beat_fires.load_tasks([schedule], using=str(schedule._state.db))
+        return schedule
 
     @admin.display(description=gettext_lazy("name"), ordering="periodic_task__name")
     def name(self, obj: Schedule) -> str:
@@ -153,7 +174,7 @@ class ScheduleAdmin(ObjectActionsMixin, BoundedMixin, StyledMixin, ModelAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, obj: Schedule) -> SafeString:
-        label, kind, _query = _STATES[_state_of(obj)]
+        label, kind, _query = _STATES[obj.state]
         return format_html("{} {}", shown.badge(kind, label), obj.set_aside_reason)
 
     @admin.display(description=gettext_lazy("pause"))
@@ -196,12 +217,13 @@ class ScheduleAdmin(ObjectActionsMixin, BoundedMixin, StyledMixin, ModelAdmin):
     def next_fire(self, obj: Schedule) -> SafeString | str:
         return shown.moment(obj.next_fire_at if obj.periodic_task.enabled else None)
 
-    @admin.display(description=gettext_lazy("last fire"))
+    @admin.display(description=gettext_lazy("last fires"))
     def last_fire(self, obj: Schedule) -> SafeString | str:
         fire = getattr(obj, "last_fire_shown", None)
         if fire is None:
             return shown.NOTHING
-        return format_html("{} {}", outcome(fire), shown.moment(fire.nominal_at))
+        outcomes = sparkline(getattr(obj, "outcomes_shown", ()))
+        return format_html("{} {} {}", outcomes, outcome(fire), shown.moment(fire.nominal_at))
 
     @admin.display(description=gettext_lazy("owner"), ordering="declared_in")
     def owner(self, obj: Schedule) -> SafeString | str:
@@ -214,16 +236,11 @@ class ScheduleAdmin(ObjectActionsMixin, BoundedMixin, StyledMixin, ModelAdmin):
 
     @admin.display(description=gettext_lazy("fields"))
     def changed_by_hand(self, obj: Schedule) -> SafeString:
-        rows = [
-            {
-                "field": each.field,
-                "stored": field_words(each.field, each.stored),
-                "declared": field_words(each.field, each.declared),
-                "is_kept": each.is_kept,
-            }
-            for each in drift.drift_of(obj)
-        ]
-        return render_to_string("recurring_jobs/admin/drift.html", {"rows": rows})
+        return _drift_table(obj, shows_arguments=True)
+
+    @admin.display(description=gettext_lazy("fields"))
+    def changed_but_hidden(self, obj: Schedule) -> SafeString:
+        return _drift_table(obj, shows_arguments=False)
 
     @admin.display(description=gettext_lazy("task"))
     def task(self, obj: Schedule) -> SafeString:
@@ -242,10 +259,12 @@ class ScheduleAdmin(ObjectActionsMixin, BoundedMixin, StyledMixin, ModelAdmin):
     def next_fires(self, obj: Schedule) -> SafeString | str:
         try:
             trigger = beat_tables.trigger_of(obj.periodic_task)
-            times = list(_times(trigger, timezone.now()))
+            times = list(islice(trigger.times_after(timezone.now()), FIRES_SHOWN))
         except RecurringJobsError as error:
             return str(error)
-        table = next_times(times, ZoneInfo(trigger.timezone or "UTC"))
+        task = obj.periodic_task
+        starts = [upcoming.start_of(obj, task, trigger, at) for at in times] if obj.jitter else None
+        table = next_times(times, ZoneInfo(trigger.timezone or "UTC"), starts=starts)
         if obj.periodic_task.enabled:
             return table
         note = _("It is not enabled: these are the times it would fire at.")
@@ -277,24 +296,27 @@ _STATES: dict[str, tuple[Any, str, Q]] = {
 }
 
 
-def _state_of(schedule: Schedule) -> str:
-    if schedule.set_aside_reason:
-        return "set_aside"
-    if schedule.periodic_task.enabled:
-        return "enabled"
-    return "withdrawn" if schedule.withdrawn_at else "paused"
-
-
-def _times(trigger: Any, after: datetime) -> Iterator[datetime]:
-    for _count in range(FIRES_SHOWN):
-        following = trigger.next_after(after)
-        if following is None:
-            return
-        yield following
-        after = following
+def _drift_table(schedule: Schedule, *, shows_arguments: bool) -> SafeString:
+    words = partial(field_words, shows_arguments=shows_arguments)
+    rows = [
+        {
+            "field": each.field,
+            "stored": words(each.field, each.stored),
+            "declared": words(each.field, each.declared),
+            "is_kept": each.is_kept,
+        }
+        for each in drift.drift_of(schedule)
+    ]
+    return render_to_string("recurring_jobs/admin/drift.html", {"rows": rows})
 
 
 def _attach_last_fires(schedules: list[Schedule]) -> None:
     fires = latest_fires(schedules)
     for schedule in schedules:
         schedule.last_fire_shown = fires.get(schedule.pk)  # type: ignore[attr-defined]
+
+
+def _attach_outcomes(schedules: list[Schedule]) -> None:
+    outcomes = last_outcomes(schedules)
+    for schedule in schedules:
+        schedule.outcomes_shown = outcomes.get(schedule.pk, [])  # type: ignore[attr-defined]

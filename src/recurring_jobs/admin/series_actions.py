@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recurring_jobs.admin import shown
 from recurring_jobs.admin.actions import ObjectAction
-from recurring_jobs.models import change_rule, end, reschedule, skip, split, unskip
+from recurring_jobs.models import change_rule, end, regenerate, reschedule, skip, split, unskip
 from recurring_jobs.recurrence.forms import RecurrenceRuleFormField
 from recurring_jobs.recurrence.layout import is_one_table_model, is_template_model, layout_of
 from recurring_jobs.recurrence.options import start_of
@@ -32,6 +32,7 @@ class _OccurrenceAction(ObjectAction):
     """What is done to an occurrence: one of many that have the same name."""
 
     permission = "change"
+    is_strict = True
 
     def applies_to(self, obj: Any) -> bool:
         return bool(obj.is_occurrence)
@@ -81,7 +82,7 @@ class MoveOccurrence(_OccurrenceAction):
     def question(self, count: int) -> str:
         return _("When should this occurrence be? What is set relative to it moves along.")
 
-    def form(self, obj: Any, data: Any = None) -> forms.Form:
+    def form(self, request: HttpRequest, obj: Any, data: Any = None) -> forms.Form:
         form = forms.Form(data, initial={"to": _start_of(obj)})
         form.fields["to"] = _moment_field(layout_of(obj._meta.model).start.target, label=_("Start"))
         return form
@@ -99,13 +100,16 @@ class SplitSeries(_OccurrenceAction):
     bulk_label = gettext_lazy("Change this and following")
     is_for_many = False
 
+    def applies_to(self, obj: Any) -> bool:
+        return bool(obj.is_occurrence and obj.recurrence_parent.recurrence_rule)
+
     def question(self, count: int) -> str:
         return _(
             "What changes from this occurrence on? A new template goes on from here; "
             "rows that a person changed stay as they are."
         )
 
-    def form(self, obj: Any, data: Any = None) -> forms.Form:
+    def form(self, request: HttpRequest, obj: Any, data: Any = None) -> forms.Form:
         layout = layout_of(obj._meta.model)
         template = obj.recurrence_parent
         start = layout.start.source
@@ -123,7 +127,7 @@ class SplitSeries(_OccurrenceAction):
         template = obj.recurrence_parent
         if not _may_change(request, template):
             raise PermissionDenied
-        form: Any = self.form(obj, request.POST)
+        form: Any = self.form(request, obj, request.POST)
         changes = {name: options[name] for name in form.changed_data}
         following = split(template, obj, **changes)
         obj.recurrence_parent = following
@@ -145,6 +149,7 @@ class ChangeRule(ObjectAction):
     label = gettext_lazy("Change the rule")
     bulk_label = gettext_lazy("Change the rule")
     is_for_many = False
+    is_strict = True
 
     def applies_to(self, obj: Any) -> bool:
         return bool(obj.is_template)
@@ -155,7 +160,7 @@ class ChangeRule(ObjectAction):
             "those that a person changed stay."
         )
 
-    def form(self, obj: Any, data: Any = None) -> forms.Form:
+    def form(self, request: HttpRequest, obj: Any, data: Any = None) -> forms.Form:
         form: Any = forms.Form(data, initial={"rule": obj.recurrence_rule})
         form.instance = obj  # whose start and zone the preview takes
         form.fields["rule"] = RecurrenceRuleFormField(
@@ -173,6 +178,35 @@ class ChangeRule(ObjectAction):
         ) % {"created": done.created, "updated": done.updated, "removed": done.removed}
 
 
+class MakeRows(ObjectAction):
+    """Make the rows that a template needs now, without waiting for the next pass."""
+
+    name = "regenerate"
+    permission = "change"
+    label = gettext_lazy("Make its rows now")
+    bulk_label = gettext_lazy("Make the rows of selected templates now")
+    needs_confirmation = False
+
+    def applies_to(self, obj: Any) -> bool:
+        return bool(obj.is_template)
+
+    def perform(self, request: HttpRequest, obj: Any, options: dict[str, Any]) -> str:
+        done = regenerate(obj)
+        return _("Rows made %(created)d, changed %(updated)d, removed %(removed)d.") % {
+            "created": done.created,
+            "updated": done.updated,
+            "removed": done.removed,
+        }
+
+    def summary(self, count: int) -> str:
+        text = ngettext(
+            "The rows of %(count)d template were made.",
+            "The rows of %(count)d templates were made.",
+            count,
+        )
+        return text % {"count": count}
+
+
 class EndSeries(ObjectAction):
     """Let a series end with a day."""
 
@@ -181,6 +215,7 @@ class EndSeries(ObjectAction):
     label = gettext_lazy("End the series")
     bulk_label = gettext_lazy("End the series")
     is_for_many = False
+    is_strict = True
 
     def applies_to(self, obj: Any) -> bool:
         return bool(obj.is_template)
@@ -191,7 +226,7 @@ class EndSeries(ObjectAction):
             "that a person changed."
         )
 
-    def form(self, obj: Any, data: Any = None) -> forms.Form:
+    def form(self, request: HttpRequest, obj: Any, data: Any = None) -> forms.Form:
         form = forms.Form(data, initial={"after": timezone.localdate()})
         form.fields["after"] = forms.DateField(label=_("Last day"), widget=_day_input())
         return form
@@ -214,6 +249,7 @@ class BringBack(ObjectAction):
     label = gettext_lazy("Bring back what was skipped")
     bulk_label = gettext_lazy("Bring back what was skipped")
     is_for_many = False
+    is_strict = True
 
     def applies_to(self, obj: Any) -> bool:
         return bool(obj.is_template and obj.recurrence_skips)
@@ -221,7 +257,7 @@ class BringBack(ObjectAction):
     def question(self, count: int) -> str:
         return _("Which occurrence should happen after all?")
 
-    def form(self, obj: Any, data: Any = None) -> forms.Form:
+    def form(self, request: HttpRequest, obj: Any, data: Any = None) -> forms.Form:
         names = sorted(obj.recurrence_skips or {})
         form = forms.Form(data)
         form.fields["name"] = forms.ChoiceField(
@@ -232,7 +268,10 @@ class BringBack(ObjectAction):
     def perform(self, request: HttpRequest, obj: Any, options: dict[str, Any]) -> str:
         row = unskip(obj, options["name"])
         if row is None:
-            text = _("%(name)s is not skipped any more, but the rule does not name it now.")
+            text = _(
+                "%(name)s is not skipped any more, but has no row now: the rule does not name "
+                "it, or it comes later than those that are made."
+            )
         else:
             text = _("Occurrence %(name)s was brought back.")
         return text % {"name": options["name"]}
@@ -240,7 +279,12 @@ class BringBack(ObjectAction):
 
 #: Those that the page of an occurrence offers, and those of a template.
 OCCURRENCE_ACTIONS: tuple[ObjectAction, ...] = (SkipOccurrence(), MoveOccurrence(), SplitSeries())
-TEMPLATE_ACTIONS: tuple[ObjectAction, ...] = (ChangeRule(), EndSeries(), BringBack())
+TEMPLATE_ACTIONS: tuple[ObjectAction, ...] = (
+    MakeRows(),
+    ChangeRule(),
+    EndSeries(),
+    BringBack(),
+)
 
 
 def actions_for(model: type[models.Model]) -> tuple[ObjectAction, ...]:

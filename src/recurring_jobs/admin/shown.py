@@ -47,16 +47,24 @@ def duration(value: timedelta | None) -> str:
     if seconds < 0:
         return f"-{duration(-value)}"
     if seconds < 1:
-        return f"{seconds * 1000:.0f}\xa0ms"
+        return _unit(_("%(number)s ms"), f"{seconds * 1000:.0f}")
     if seconds < 60:
-        return f"{seconds:.1f}\xa0s"
+        return _unit(_("%(number)s s"), f"{seconds:.1f}")
+    in_seconds, in_minutes, in_hours = _("%(number)s s"), _("%(number)s min"), _("%(number)s h")
     minutes, rest = divmod(int(seconds), 60)
     if minutes < 60:
-        return f"{minutes}\xa0min {rest:02}\xa0s"
+        return f"{_unit(in_minutes, minutes)} {_unit(in_seconds, f'{rest:02}')}"
     hours, minutes = divmod(minutes, 60)
     if hours < 48:
-        return f"{hours}\xa0h {minutes:02}\xa0min"
-    return f"{hours // 24}\xa0d {hours % 24:02}\xa0h"
+        return f"{_unit(in_hours, hours)} {_unit(in_minutes, f'{minutes:02}')}"
+    days, hours = divmod(hours, 24)
+    in_days = _("%(number)s d")
+    return f"{_unit(in_days, days)} {_unit(in_hours, f'{hours:02}')}"
+
+
+def _unit(text: str, number: int | str) -> str:
+    # A line never ends between a number and its unit.
+    return (text % {"number": number}).replace(" ", "\xa0")
 
 
 def badge(kind: str, text: Any, title: str = "") -> SafeString:

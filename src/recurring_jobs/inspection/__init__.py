@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from recurring_jobs.inspection.apps import broker_connection, loaded_app
+from recurring_jobs.inspection.cancelling import cancel_run
+from recurring_jobs.inspection.databases import database_errors, missing_migrations
 from recurring_jobs.inspection.health_parts import ALL_PARTS, DATABASE_PARTS, Part, health
-from recurring_jobs.inspection.queues import consumed_queues, purge_queues, queue_sizes
-from recurring_jobs.inspection.runs import RunStatus, run_status, with_result
+from recurring_jobs.inspection.queues import (
+    QueueFacts,
+    consumed_queues,
+    purge_queues,
+    queue_facts,
+    queue_sizes,
+)
+from recurring_jobs.inspection.resending import resend, resend_all
+from recurring_jobs.inspection.runs import (
+    RunStatus,
+    newest_runs,
+    run_status,
+    status_of,
+    stored_result,
+    with_result,
+)
 from recurring_jobs.inspection.triggering import Mode, Triggered, trigger_task, triggerable_task
 from recurring_jobs.inspection.workers import (
     DEFAULT_TIMEOUT,
@@ -26,17 +42,27 @@ __all__ = [
     "ActiveRun",
     "Mode",
     "Part",
+    "QueueFacts",
     "RunStatus",
     "ScheduledRun",
     "Triggered",
     "WorkerStats",
     "broker_connection",
+    "cancel_run",
     "consumed_queues",
+    "database_errors",
     "health",
     "loaded_app",
+    "missing_migrations",
+    "newest_runs",
     "purge_queues",
+    "queue_facts",
     "queue_sizes",
+    "resend",
+    "resend_all",
     "run_status",
+    "status_of",
+    "stored_result",
     "trigger_task",
     "triggerable_task",
     "with_result",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice, takewhile
 from typing import TYPE_CHECKING, Final
 
 from recurring_jobs.exceptions import RecurringJobsError
 from recurring_jobs.models import Schedule
-from recurring_jobs.periodic import beat_tables
+from recurring_jobs.periodic import beat_fires, beat_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,14 +31,10 @@ class Coming:
 
 def coming_fires(end: datetime) -> list[Coming]:
     """Return what fires before *end*: of the first MOST_SCHEDULES, the next one first."""
-    kinds = (f"periodic_task__{kind}" for kind in ("interval", "crontab", "solar", "clocked"))
-    soon = (
-        Schedule.objects.filter(
-            next_fire_at__lt=end, periodic_task__enabled=True, set_aside_reason=""
-        )
-        .select_related("periodic_task", *kinds)
-        .order_by("next_fire_at")[:MOST_SCHEDULES]
-    )
+    soon = Schedule.objects.filter(
+        next_fire_at__lt=end, periodic_task__enabled=True, set_aside_reason=""
+    ).order_by("next_fire_at")[:MOST_SCHEDULES]
+    beat_fires.load_tasks(soon, using=soon.db)
     return [_coming(schedule, end) for schedule in soon]
 
 
@@ -53,10 +49,9 @@ def _times(schedule: Schedule, end: datetime) -> Iterator[datetime]:
         trigger = beat_tables.trigger_of(schedule.periodic_task)
     except RecurringJobsError:
         return  # changed a moment ago, and not looked at by a beat yet
-    at, left = schedule.next_fire_at, schedule.remaining_fires
-    if schedule.periodic_task.one_off:
-        left = 1
-    while at is not None and at < end and left != 0:
-        yield at
-        left = None if left is None else left - 1
-        at = trigger.next_after(at)
+    first = schedule.next_fire_at
+    if first is None:
+        return
+    most = 1 if schedule.periodic_task.one_off else schedule.remaining_fires
+    times = islice(chain([first], trigger.times_after(first)), most)
+    yield from takewhile(lambda at: at < end, times)

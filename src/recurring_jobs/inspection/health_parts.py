@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import pkgutil
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from django.db import DatabaseError, connections, router
-from django.db.migrations.recorder import MigrationRecorder
+from django.db import DatabaseError
 
-from recurring_jobs import migrations
 from recurring_jobs.conf import conf
-from recurring_jobs.exceptions import BrokerAwayError, UnknownHealthPartError
+from recurring_jobs.exceptions import BrokerAwayError, NotMigratedError, UnknownHealthPartError
 from recurring_jobs.inspection.apps import loaded_app
-from recurring_jobs.inspection.liveness import beats, overdue_schedules, stuck_runs
+from recurring_jobs.inspection.databases import missing_migrations
+from recurring_jobs.inspection.liveness import (
+    beats,
+    count_up_to,
+    overdue_schedules,
+    queues_left_lying,
+    stuck_runs,
+)
 from recurring_jobs.inspection.queues import consumed_queues, queue_sizes
 from recurring_jobs.inspection.workers import workers_queues
 from recurring_jobs.models import Fire, Schedule
@@ -23,8 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
+
 #: A claimed fire that is this much older than a beat would republish it is not getting out.
 _UNSENT_AFTER: Final = timedelta(seconds=30)
+#: More rows than this are not counted.
+_MOST_COUNTED: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -61,16 +68,8 @@ def health(now: datetime, parts: Iterable[str] = ()) -> list[Part]:
 
 
 def _migrations(_now: datetime) -> str:
-    connection = connections[router.db_for_write(Schedule)]
-    wanted = {module.name for module in pkgutil.iter_modules(migrations.__path__)}
-    recorder = MigrationRecorder(connection)
-    if not recorder.has_table():
-        return "No migration was applied. Type: python manage.py migrate"
-    applied = recorder.migration_qs.filter(app="recurring_jobs").values_list("name", flat=True)
-    missing = sorted(wanted - set(applied))
-    if not missing:
-        return ""
-    return f"Not applied: {', '.join(missing)}. Type: python manage.py migrate"
+    missing = missing_migrations()
+    return str(NotMigratedError(missing)) if missing else ""
 
 
 def _beats(now: datetime) -> str:
@@ -90,20 +89,25 @@ def _clocks(now: datetime) -> str:
 
 
 def _schedules(now: datetime) -> str:
-    count = overdue_schedules(now).order_by()[:1000].count()
+    count = count_up_to(overdue_schedules(now), _MOST_COUNTED)
     return f"{count} overdue." if count else ""
 
 
 def _fires(now: datetime) -> str:
     before = now - conf.beat_republish_after - _UNSENT_AFTER
     unsent = Fire.objects.filter(state=Fire.State.CLAIMED, claimed_at__lt=before)
-    count = unsent.order_by()[:1000].count()
+    count = count_up_to(unsent, _MOST_COUNTED)
     return f"{count} claimed but not sent: the broker does not take them." if count else ""
 
 
 def _runs(_now: datetime) -> str:
-    count = stuck_runs().order_by()[:1000].count()
+    count = count_up_to(stuck_runs(), _MOST_COUNTED)
     return f"{count} without a sign of life, and nobody took them up." if count else ""
+
+
+def _workers(now: datetime) -> str:
+    left = queues_left_lying(now)
+    return f"Runs wait in {', '.join(left)}, and no worker consumes that." if left else ""
 
 
 def _broker(_now: datetime) -> str:
@@ -135,6 +139,7 @@ _PARTS: Final[dict[str, Callable[[datetime], str]]] = {
     "schedules": _schedules,
     "fires": _fires,
     "runs": _runs,
+    "workers": _workers,
     "broker": _broker,
     "queues": _queues,
 }

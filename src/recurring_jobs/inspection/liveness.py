@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count
 
 from recurring_jobs.conf import conf
-from recurring_jobs.models import Beat, DeadLetter, Fire, Run, Schedule
+from recurring_jobs.models import Beat, DeadLetter, Fire, Run, Schedule, Worker
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,10 +22,14 @@ BEAT_SILENT_AFTER: Final = timedelta(seconds=30)
 OVERDUE_AFTER: Final = timedelta(seconds=30)
 #: A run that gave no sign of life for three heartbeats is lost; by then it is taken up.
 REAPED_WITHIN: Final = timedelta(seconds=30)
+#: A worker says each half heartbeat that it lives; one that is silent for longer does not.
+WORKER_SILENT_AFTER: Final = timedelta(seconds=20)
+#: A run that waits for longer, in a queue that no worker consumes, is left lying.
+LYING_AFTER: Final = timedelta(seconds=20)
 #: A clock that is further off than this is worth a word.
 MOST_SKEW: Final = timedelta(seconds=2)
-#: Workers are named by the runs that they had this long ago or later.
-WORKERS_SEEN_WITHIN: Final = timedelta(hours=1)
+#: Of more workers than this, those that are silent for longest are left out.
+MOST_WORKERS: Final = 50
 #: More rows than this are not counted.
 MOST_COUNTED: Final = 10_000
 
@@ -52,11 +56,17 @@ class BeatFacts:
 
 @dataclass(frozen=True)
 class WorkerFacts:
-    """One worker: how long ago a run of its gave a sign of life, and how many it has now."""
+    """One worker: how long ago it gave a sign of life, what it consumes, its runs of now."""
 
     name: str
     age: timedelta
+    queues: tuple[str, ...]
     running: int
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it gave a sign of life lately."""
+        return self.age <= _worker_silent_after()
 
 
 @dataclass(frozen=True)
@@ -76,19 +86,19 @@ def beats(now: datetime) -> list[BeatFacts]:
 
 
 def workers(now: datetime) -> list[WorkerFacts]:
-    """Return the workers whose kept runs gave a sign of life within WORKERS_SEEN_WITHIN."""
-    seen = (
-        Run.objects.filter(state__in=Run.State.values, heartbeat_at__gte=now - WORKERS_SEEN_WITHIN)
-        .exclude(worker="")
+    """Return the workers that did not end as they should have, or run; the living ones first."""
+    rows = list(Worker.objects.order_by("-seen_at")[:MOST_WORKERS])
+    running = dict(
+        Run.objects.filter(state=Run.State.RUNNING, worker__in=[row.name for row in rows])
         .order_by()
-        .values("worker")
-        .annotate(
-            seen_at=Max("heartbeat_at"),
-            running=Count("pk", filter=Q(state=Run.State.RUNNING)),
-        )
-        .order_by("-seen_at")[:50]
+        .values_list("worker")
+        .annotate(Count("pk"))
     )
-    return [WorkerFacts(each["worker"], now - each["seen_at"], each["running"]) for each in seen]
+    found = [
+        WorkerFacts(row.name, now - row.seen_at, tuple(row.queues), running.get(row.name, 0))
+        for row in rows
+    ]
+    return sorted(found, key=lambda each: (not each.is_alive, each.name))
 
 
 def overdue_schedules(now: datetime) -> QuerySet[Schedule]:
@@ -103,6 +113,28 @@ def stuck_runs() -> QuerySet[Run]:
     return Run.objects.silent_for(3 * conf.heartbeat + REAPED_WITHIN)
 
 
+def living_workers(now: datetime) -> QuerySet[Worker]:
+    """Return the workers that gave a sign of life lately."""
+    return Worker.objects.filter(seen_at__gte=now - _worker_silent_after()).order_by("name")
+
+
+def queues_left_lying(now: datetime) -> list[str]:
+    """Return the queues in which a run waits, and that no living worker consumes."""
+    oldest = Run.objects.filter(state=Run.State.QUEUED, created_at__lt=now - LYING_AFTER).order_by(
+        "created_at"
+    )
+    waiting = set(oldest.exclude(queue="").values_list("queue", flat=True)[:MOST_COUNTED])
+    if not waiting:
+        return []
+    consumed = {name for worker in living_workers(now) for name in worker.queues}
+    return sorted(waiting - consumed)
+
+
+def count_up_to(rows: QuerySet[Any], most: int = MOST_COUNTED) -> int:
+    """Return how many *rows* there are, up to *most*, so that the count stays cheap."""
+    return rows.order_by()[:most].count()
+
+
 def troubles(now: datetime) -> list[Trouble]:
     """Return what waits for a person at *now*; nothing that there is none of."""
     day = now - timedelta(days=1)
@@ -114,5 +146,9 @@ def troubles(now: datetime) -> list[Trouble]:
         "missed": Fire.objects.filter(state=Fire.State.MISSED, claimed_at__gte=day),
         "refused": Fire.objects.filter(state=Fire.State.REFUSED, claimed_at__gte=day),
     }
-    counted = {name: rows.order_by()[:MOST_COUNTED].count() for name, rows in lists.items()}
-    return [Trouble(name, count) for name, count in counted.items() if count]
+    counted = {name: count_up_to(rows) for name, rows in lists.items()}
+    return [Trouble(name, number) for name, number in counted.items() if number]
+
+
+def _worker_silent_after() -> timedelta:
+    return max(WORKER_SILENT_AFTER, 2 * conf.heartbeat)

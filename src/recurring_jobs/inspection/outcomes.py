@@ -25,9 +25,11 @@ FIRES_LOOKED_AT: Final = 50_000
 #: How many tasks are told.
 MOST_TASKS: Final = 10
 
+#: The states of a run that ended badly.
+FAILED_STATES: Final = (Run.State.FAILED, Run.State.LOST)
+
 _HOUR = timedelta(hours=1)
-_FAILED = (Run.State.FAILED, Run.State.LOST)
-_ENDED = (Run.State.SUCCEEDED, *_FAILED)
+_ENDED = (Run.State.SUCCEEDED, *FAILED_STATES)
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def task_figures(now: datetime) -> list[TaskFigures]:
     took: defaultdict[str, list[timedelta]] = defaultdict(list)
     for task, state, started_at, finished_at in newest:
         runs[task] += 1
-        failed[task] += state in _FAILED
+        failed[task] += state in FAILED_STATES
         if started_at and finished_at:
             took[task].append(finished_at - started_at)
     figures = [

@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.utils import timezone
+
 from recurring_jobs.inspection.apps import broker_connection
+from recurring_jobs.inspection.liveness import living_workers
+from recurring_jobs.inspection.workers import (
+    DEFAULT_TIMEOUT,
+    ActiveRun,
+    workers_active,
+    workers_reserved,
+)
 from recurring_jobs.periodic.registry import collect_declarations
 
 if TYPE_CHECKING:
     from celery import Celery
     from kombu import Connection
+
+
+@dataclass(frozen=True)
+class QueueFacts:
+    """
+    One queue: messages that wait, messages at work, and living workers that consume it.
+
+    *silent* of the workers did not answer in time, so nobody knows what they have at work.
+    """
+
+    queue: str
+    waiting: int
+    at_work: int
+    workers: int
+    silent: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is known that nothing of it waits and nothing is at work."""
+        return not self.waiting and not self.at_work and not self.silent
 
 
 def consumed_queues(app: Celery) -> list[str]:
@@ -39,10 +70,47 @@ def queue_sizes(app: Celery, queues: Iterable[str]) -> dict[str, int]:
         return {queue: _size(connection, queue) for queue in queues}
 
 
+def queue_facts(
+    app: Celery, queues: Iterable[str], timeout: float = DEFAULT_TIMEOUT
+) -> list[QueueFacts]:
+    """
+    Return the facts of each queue: of the broker, of workers, and who these are of the database.
+
+    Work goes from the queue to what a worker has reserved, and to what it executes; they
+    are asked in this order, so that nothing slips through in between. What waits for its
+    time in a worker, such as a retry, does not count. Raise BrokerAwayError.
+    """
+    names = list(queues)
+    waiting = queue_sizes(app, names)
+    reserved, active = workers_reserved(app, timeout), workers_active(app, timeout)
+    at_work = Counter(
+        queue
+        for queue, _id in {(run.queue, run.id) for each in (reserved, active) for run in _all(each)}
+    )
+    consumers = {each.name: set(each.queues) for each in living_workers(timezone.now())}
+    answered = reserved.keys() & active.keys()
+    return [
+        QueueFacts(
+            queue=name,
+            waiting=waiting[name],
+            at_work=at_work[name],
+            workers=sum(name in known for known in consumers.values()),
+            silent=sum(
+                name in known for worker, known in consumers.items() if worker not in answered
+            ),
+        )
+        for name in names
+    ]
+
+
 def purge_queues(app: Celery, queues: Iterable[str]) -> dict[str, int]:
     """Remove every waiting message of *queues* for good; return how many of each."""
     with broker_connection(app) as connection:
         return {queue: _purge(connection, queue) for queue in queues}
+
+
+def _all(by_worker: Mapping[str, list[ActiveRun]]) -> Iterable[ActiveRun]:
+    return (run for runs in by_worker.values() for run in runs)
 
 
 def _queues_of(routes: Any) -> Iterable[str]:

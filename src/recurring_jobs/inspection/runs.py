@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from celery import states
 from celery.backends.base import DisabledBackend
+from celery.exceptions import SecurityError
 from django.core.serializers.json import DjangoJSONEncoder
 
 from recurring_jobs.models import Run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from celery import Celery
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,8 +62,29 @@ def run_status(run_id: str) -> RunStatus | None:
     if "\x00" in run_id:  # PostgreSQL would raise.
         return None
     run = Run.objects.filter(pk=run_id).first()
-    if run is None:
-        return None
+    return None if run is None else status_of(run)
+
+
+def newest_runs(
+    *,
+    task: str | None = None,
+    states: Sequence[str] = (),
+    since: datetime | None = None,
+    limit: int = 50,
+) -> list[RunStatus]:
+    """Return the newest runs, of *task* and in one of *states* where these are given."""
+    runs = Run.objects.order_by("-created_at")
+    if task:
+        runs = runs.for_task(task)
+    if states:
+        runs = runs.filter(state__in=states)
+    if since is not None:
+        runs = runs.filter(created_at__gte=since)
+    return [status_of(run) for run in runs[:limit]]
+
+
+def status_of(run: Run) -> RunStatus:
+    """Return what may be told of *run*."""
     return RunStatus(
         id=run.pk,
         task=run.task,
@@ -80,6 +106,12 @@ def with_result(status: RunStatus, app: Celery) -> RunStatus:
         return status
     has_result, result = _stored_result(app, status.id)
     return replace(status, has_result=has_result, result=result)
+
+
+def stored_result(app: Celery, run: Run) -> tuple[bool, Any]:
+    """Return whether the result of *run* is kept as JSON, and the result."""
+    told = with_result(status_of(run), app)
+    return told.has_result, told.result
 
 
 def as_json(value: object) -> tuple[bool, Any]:
@@ -118,6 +150,10 @@ def _stored_result(app: Celery, run_id: str) -> tuple[bool, Any]:
     try:
         found = backend.get_task_meta(run_id)
     except away:
+        return False, None
+    except SecurityError:
+        # A row that names as its exception what is none was not written by a worker.
+        logger.warning("recurring_jobs.result.not_believed", extra={"run_id": run_id})
         return False, None
     if found.get("status") != states.SUCCESS:
         return False, None

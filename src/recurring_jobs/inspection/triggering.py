@@ -62,7 +62,7 @@ def triggerable_task(app: Celery, name: str) -> Any:
     UnknownTaskError, the same for a task that does not exist and one that may not be
     triggered.
     """
-    _load_tasks(app)
+    load_tasks(app)
     task = app.tasks.get(name)
     if getattr(task, "triggerable", False) is not True:
         raise UnknownTaskError(name)
@@ -75,18 +75,23 @@ def trigger_task(
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
     mode: Mode = Mode.QUEUED,
+    *,
+    run_id: str = "",
 ) -> Triggered:
     """
     Start one run of *name*: send it to the task's own queue, or execute it here and wait.
 
-    The run is on record before it is sent. Raise UnknownTaskError, InvalidArgumentError,
+    The run is on record before it is sent. Called again with the same *run_id*, for want of
+    an answer, it makes no second run. Raise UnknownTaskError, InvalidArgumentError,
     or BrokerAwayError, and then there is no run.
     """
     task = triggerable_task(app, name)
     kwargs = dict(kwargs or {})
     check_arguments(task, args, kwargs)
-    run_id = str(uuid4())
-    recorder.record_queued(run_id, task.name, list(args), kwargs, queue=_queue_of(app, task))
+    run_id = run_id or str(uuid4())
+    run = recorder.record_queued(run_id, task.name, list(args), kwargs, queue=_queue_of(app, task))
+    if run.state != RunState.QUEUED:
+        return Triggered(run_id, task.name, run.state)
     if mode is Mode.IN_PROCESS:
         return _execute(task, run_id, args, kwargs)
     try:
@@ -117,7 +122,8 @@ def _queue_of(app: Celery, task: Any) -> str:
 
 
 @lru_cache(maxsize=8)
-def _load_tasks(app: Celery) -> None:
+def load_tasks(app: Celery) -> None:
+    """Import the modules that declare the tasks of *app*, once."""
     # A web process has imported only the task modules that its views use.
     app.loader.import_default_modules()
     app.finalize()

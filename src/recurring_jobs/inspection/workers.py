@@ -62,6 +62,14 @@ def workers_active(app: Celery, timeout: float = DEFAULT_TIMEOUT) -> dict[str, l
     }
 
 
+def workers_reserved(app: Celery, timeout: float = DEFAULT_TIMEOUT) -> dict[str, list[ActiveRun]]:
+    """Return what each worker has taken and not begun. Raise BrokerAwayError."""
+    return {
+        worker: [_active(worker, request) for request in requests]
+        for worker, requests in _ask(app, "reserved", timeout).items()
+    }
+
+
 def workers_scheduled(
     app: Celery, timeout: float = DEFAULT_TIMEOUT
 ) -> dict[str, list[ScheduledRun]]:

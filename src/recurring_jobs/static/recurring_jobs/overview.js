@@ -16,11 +16,13 @@ if (control && overview) {
 async function refresh() {
   try {
     const answer = await fetch(location.href);
-    if (!answer.ok || answer.redirected) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.getElementById(overview.id);
-    if (fresh) overview.replaceChildren(...fresh.childNodes);
+    if (!answer.ok || answer.redirected || !fresh) throw new Error(`the answer was ${answer.status}`);
+    overview.replaceChildren(...fresh.childNodes);
   } catch (error) {
+    // What is old must not be taken for new.
+    overview.querySelector(".recurring-jobs-stale").hidden = false;
     console.info("Not refreshed:", error.message);
   }
 }

@@ -1,0 +1,1 @@
+"""The host project with an admin of another look."""
