@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -20,6 +21,11 @@ GOOD_TOKEN = "good-token-0123456789-0123456789"
 POWERLESS_TOKEN = "powerless-token-0123456789-01234"
 PRICING_TOKEN = "pricing-token-0123456789-0123456"
 WRONG_TOKEN = "wrong-token-0123456789-012345678"
+
+
+def sha256(token: str) -> str:
+    """Return what the settings keep of *token*."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 @shared_task(name="shop.recompute", triggerable=True)
@@ -68,10 +74,10 @@ def tokens(settings: Settings) -> None:
     """Three clients with tokens: one may all, one nothing, one pricing only."""
     settings.RECURRING_JOBS = {
         "API_TOKENS": {
-            "ci": {"token": GOOD_TOKEN, "allow": ["trigger", "status"]},
-            "idle": {"token": POWERLESS_TOKEN, "allow": []},
+            "ci": {"sha256": sha256(GOOD_TOKEN), "allow": ["trigger", "status"]},
+            "idle": {"sha256": sha256(POWERLESS_TOKEN), "allow": []},
             "prices": {
-                "token": PRICING_TOKEN,
+                "sha256": sha256(PRICING_TOKEN),
                 "allow": ["trigger", "status"],
                 "tasks": ["pricing.*"],
             },

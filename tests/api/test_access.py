@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from recurring_jobs.models import Run
-from tests.api.conftest import CALLERS, GOOD_TOKEN, PRICING_TOKEN, post
+from tests.api.conftest import CALLERS, GOOD_TOKEN, PRICING_TOKEN, post, sha256
 
 TRIGGER = "/jobs/tasks/shop.recompute/trigger"
 STATUS = "/jobs/runs/known"
@@ -199,22 +199,34 @@ def test_token_may_be_limited_to_tasks(app, db):
 @pytest.mark.parametrize(
     "clients",
     [
-        {"ci": {"token": "short", "allow": ["trigger"]}},
-        {"ci": {"token": "", "allow": ["trigger"]}},
-        {"ci": {"token": None, "allow": ["trigger"]}},
+        {"ci": {"sha256": sha256("short"), "allow": ["trigger"]}},
+        {"ci": {"sha256": "", "allow": ["trigger"]}},
+        {"ci": {"sha256": None, "allow": ["trigger"]}},
+        {"ci": {"sha256": "é" * 64, "allow": ["trigger"]}},
         {"ci": {"allow": ["trigger"]}},
         {"ci": "short"},
         {},
     ],
-    ids=["short", "empty", "none", "missing", "not a dict", "no client"],
+    ids=["short", "empty", "none", "not ascii", "missing", "not a dict", "no client"],
 )
 @pytest.mark.parametrize("token", ["short", "", "None", "é" * 30])
 def test_unusable_token_opens_nothing(app, db, settings, clients, token):
     """
-    A token that is too short or is no text never lets anybody in.
+    A token that is too short never lets anybody in, nor does a digest that is none.
     """
     settings.RECURRING_JOBS = {"API_TOKENS": clients}
     client = Client(headers={"Authorization": f"Bearer {token}"})
+
+    assert post(client, TRIGGER, {"args": [7]}).status_code == 401
+
+
+def test_digest_is_no_token(app, db, settings):
+    """
+    Who reads the settings cannot get in with what stands there.
+    """
+    digest = sha256(GOOD_TOKEN)
+    settings.RECURRING_JOBS = {"API_TOKENS": {"ci": {"sha256": digest, "allow": ["trigger"]}}}
+    client = Client(headers={"Authorization": f"Bearer {digest}"})
 
     assert post(client, TRIGGER, {"args": [7]}).status_code == 401
 
@@ -223,7 +235,9 @@ def test_text_that_holds_the_action_is_no_right(app, db, settings):
     """
     ``allow`` must be a list: the word in a text opens nothing.
     """
-    settings.RECURRING_JOBS = {"API_TOKENS": {"ci": {"token": GOOD_TOKEN, "allow": "trigger"}}}
+    settings.RECURRING_JOBS = {
+        "API_TOKENS": {"ci": {"sha256": sha256(GOOD_TOKEN), "allow": "trigger"}}
+    }
     client = Client(headers={"Authorization": f"Bearer {GOOD_TOKEN}"})
 
     assert post(client, TRIGGER, {"args": [7]}).status_code == 403

@@ -52,6 +52,8 @@ def test_run_tells_where_it_is(app, viewer):
             "crashes": 1,
             "progress": {"done": 3, "total": 10, "note": "third shop"},
             "exception": None,
+            "schedule": None,
+            "cancel_requested_at": None,
         },
     )
     assert "no-store" in response.headers["Cache-Control"]
@@ -85,7 +87,7 @@ def test_exception_is_told_by_class(app, viewer, stored, told):
     ],
     ids=["success", "result before the state", "stored failure", "result that is not there yet"],
 )
-def test_result_is_told_of_a_success(app, viewer, state, stored_as, has_result):
+def test_result_is_told_of_a_success(app, superuser, state, stored_as, has_result):
     """
     The result is told when both the run and the result back end call it a success.
     """
@@ -93,24 +95,38 @@ def test_result_is_told_of_a_success(app, viewer, state, stored_as, has_result):
     result = ValueError("hunter2") if stored_as == "FAILURE" else {"days": 7}
     app.backend.store_result(run.pk, result, stored_as)
 
-    told = viewer.get(f"/jobs/runs/{run.pk}").json()
+    told = superuser.get(f"/jobs/runs/{run.pk}").json()
 
     assert told.get("result", "none") == ({"days": 7} if has_result else "none")
 
 
-def test_no_result_is_told_without_a_back_end(app, viewer):
+def test_result_and_arguments_are_for_who_may_see_them(app, viewer, superuser):
+    """
+    Whoever may see runs sees neither what one was given nor what it returned, for that.
+    """
+    Run.objects.create(id="one", task="shop.recompute", state="succeeded", kwargs={"days": 7})
+    app.backend.store_result("one", {"days": 7}, "SUCCESS")
+
+    told, told_all = (client.get("/jobs/runs/one").json() for client in (viewer, superuser))
+
+    assert not {"args", "kwargs", "result"} & set(told)
+    assert (told_all["args"], told_all["kwargs"]) == ([], {"days": 7})
+    assert told_all["result"] == {"days": 7}
+
+
+def test_no_result_is_told_without_a_back_end(app, superuser):
     """
     Without a result back end a success is told without a result.
     """
     app.conf.result_backend = None
     Run.objects.create(id="one", task="shop.recompute", state="succeeded")
 
-    told = viewer.get("/jobs/runs/one").json()
+    told = superuser.get("/jobs/runs/one").json()
 
     assert (told["state"], "result" in told) == ("succeeded", False)
 
 
-def test_result_back_end_that_is_away_costs_only_the_result(app, viewer):
+def test_result_back_end_that_is_away_costs_only_the_result(app, superuser):
     """
     With the result back end away the state is told all the same.
     """
@@ -119,7 +135,7 @@ def test_result_back_end_that_is_away_costs_only_the_result(app, viewer):
     app.conf.result_backend_always_retry = False
     Run.objects.create(id="one", task="shop.recompute", state="succeeded")
 
-    told = viewer.get("/jobs/runs/one").json()
+    told = superuser.get("/jobs/runs/one").json()
 
     assert (told["state"], "result" in told) == ("succeeded", False)
 

@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from celery import current_app
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 from kombu.exceptions import OperationalError
 
 from recurring_jobs.models import Fire, Schedule
-from tests.api.conftest import CALLERS, GOOD_TOKEN, PRICING_TOKEN, post
+from tests.api.conftest import CALLERS, GOOD_TOKEN, PRICING_TOKEN, post, sha256
 
 pytestmark = pytest.mark.django_db
 
@@ -21,16 +22,16 @@ NINE = datetime(2026, 3, 2, 8, tzinfo=UTC)
 LIST = "/jobs/schedules"
 #: Each change, with a body that is right, and the right that it needs.
 CHANGES = {
-    "pause": ({"reason": "Holidays."}, "change_schedule"),
-    "resume": ({}, "change_schedule"),
-    "skip-next": ({}, "change_schedule"),
+    "pause": ({"reason": "Holidays."}, "pause_schedule"),
+    "resume": ({}, "pause_schedule"),
+    "skip-next": ({}, "pause_schedule"),
     "run": ({"overlap": "skip"}, "run_schedule"),
     "backfill": (
         {"start": "2026-02-01T00:00:00Z", "end": "2026-02-03T23:00:00Z"},
-        "run_schedule",
+        "backfill_schedule",
     ),
 }
-RIGHTS = ("view_schedule", "change_schedule", "run_schedule")
+RIGHTS = ("view_schedule", "run_schedule", "pause_schedule", "backfill_schedule")
 
 
 @pytest.fixture
@@ -282,8 +283,8 @@ def test_token_is_limited_to_its_tasks_and_named(schedule, settings):
     rights = {"allow": list(RIGHTS)}
     settings.RECURRING_JOBS = {
         "API_TOKENS": {
-            "ops": {"token": GOOD_TOKEN, **rights},
-            "prices": {"token": PRICING_TOKEN, **rights, "tasks": ["pricing.*"]},
+            "ops": {"sha256": sha256(GOOD_TOKEN), **rights},
+            "prices": {"sha256": sha256(PRICING_TOKEN), **rights, "tasks": ["pricing.*"]},
         }
     }
     ops, prices = (
@@ -297,3 +298,17 @@ def test_token_is_limited_to_its_tasks_and_named(schedule, settings):
     assert unseen.status_code == 404
     assert prices.get(LIST).json()["schedules"] == []
     assert told["pause"]["by"] == "ops"
+
+
+def test_zone_that_does_not_exist_spoils_no_answer(user, schedule):
+    """
+    A crontab row with such a zone, written past all checks, has no trigger in words.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE django_celery_beat_crontabschedule SET timezone = 'Mars/Olympus'")
+
+    listed, told = user.get(LIST), user.get(f"{LIST}/{schedule.pk}")
+
+    assert (listed.status_code, told.status_code) == (200, 200)
+    assert listed.json()["schedules"][0]["trigger"] is None
+    assert told.json()["next_fires"] == []

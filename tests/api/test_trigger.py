@@ -11,7 +11,7 @@ import pytest
 from celery.contrib.testing.worker import start_worker
 from django.core.handlers.asgi import ASGIRequest
 
-from recurring_jobs.api.bodies import read_trigger_body
+from recurring_jobs.api.bodies import read_object
 from recurring_jobs.api.problems import Problem
 from recurring_jobs.inspection import trigger_task
 from recurring_jobs.models import Run
@@ -212,12 +212,6 @@ BAD_BODIES = {
         "'headers' is not a known key. Known are args, kwargs and mode.",
     ),
     "eta": ('{"eta": 1}', "'eta' is not a known key. Known are args, kwargs and mode."),
-    "args object": ('{"args": {}}', "'args' must be an array, not an object."),
-    "args null": ('{"args": null}', "'args' must be an array, not null."),
-    "kwargs array": ('{"kwargs": []}', "'kwargs' must be an object, not an array."),
-    "kwargs boolean": ('{"kwargs": true}', "'kwargs' must be an object, not a boolean."),
-    "mode": ('{"mode": "now"}', "'mode' must be 'queued' or 'in_process'."),
-    "mode array": ('{"mode": []}', "'mode' must be 'queued' or 'in_process'."),
     "deep": (f'{{"args": {DEEP}}}', "The body may be nested up to 20 deep."),
     "very deep": ('{"args": ' + "[" * 30_000, "The body may be nested up to 20 deep."),
     "NUL": (
@@ -247,6 +241,28 @@ def test_bad_body_is_refused_with_a_sentence(app, superuser, body, detail):
             "detail": detail,
         },
     )
+    assert not Run.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({"args": {}}, "'args' must be an array, not an object."),
+        ({"args": None}, "'args' must be an array, not null."),
+        ({"kwargs": []}, "'kwargs' must be an object, not an array."),
+        ({"kwargs": True}, "'kwargs' must be an object, not a boolean."),
+        ({"mode": "now"}, "'mode' must be 'queued' or 'in_process'."),
+        ({"mode": []}, "'mode' must be 'queued' or 'in_process'."),
+    ],
+    ids=repr,
+)
+def test_wrong_kind_of_value_is_refused_by_name(app, superuser, body, detail):
+    """
+    A key whose value is of another kind is named, and no run made.
+    """
+    told = post(superuser, TRIGGER, body).json()
+
+    assert (told["status"], told["detail"], told["argument"]) == (400, detail, next(iter(body)))
     assert not Run.objects.exists()
 
 
@@ -302,7 +318,7 @@ def test_large_body_of_undeclared_length_is_refused():
     }
 
     with pytest.raises(Problem) as caught:
-        read_trigger_body(ASGIRequest(scope, BytesIO(b" " * 65_537)))
+        read_object(ASGIRequest(scope, BytesIO(b" " * 65_537)), ())
 
     assert caught.value.kind == "body-too-large"
 

@@ -3,45 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.core.exceptions import RequestDataTooBig
 from django.http import UnreadablePostError
 
+from recurring_jobs.api.kinds import is_storable, kind_of
 from recurring_jobs.api.problems import Problem
 from recurring_jobs.exceptions import did_you_mean
-from recurring_jobs.inspection import Mode
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
 LARGEST_BODY = 64 * 1024
 DEEPEST_NESTING = 20
-
-_KEYS = ("args", "kwargs", "mode")
-
-
-@dataclass(frozen=True)
-class TriggerBody:
-    """What a caller may say when it triggers a task: nothing about queue, headers or time."""
-
-    args: list[Any]
-    kwargs: dict[str, Any]
-    mode: Mode
-
-
-def read_trigger_body(request: HttpRequest) -> TriggerBody:
-    """Return the body of a trigger request. Raise Problem naming what is wrong with it."""
-    body = read_object(request, _KEYS)
-    args, kwargs, mode = body.get("args", []), body.get("kwargs", {}), body.get("mode", "queued")
-    if not isinstance(args, list):
-        raise Problem("invalid-body", f"'args' must be an array, not {_kind(args)}.")
-    if not isinstance(kwargs, dict):
-        raise Problem("invalid-body", f"'kwargs' must be an object, not {_kind(kwargs)}.")
-    if mode not in [each.value for each in Mode]:
-        raise Problem("invalid-body", "'mode' must be 'queued' or 'in_process'.")
-    return TriggerBody(args, kwargs, Mode(mode))
 
 
 def read_object(request: HttpRequest, keys: tuple[str, ...]) -> dict[str, Any]:
@@ -51,13 +26,13 @@ def read_object(request: HttpRequest, keys: tuple[str, ...]) -> dict[str, Any]:
         detail = "Send a JSON object, with the header Content-Type: application/json."
         raise Problem("not-json", detail)
     try:
-        body = json.loads(_read_bytes(request), parse_constant=_refuse_constant)
+        body = json.loads(read_bytes(request), parse_constant=_refuse_constant)
     except RecursionError:
         raise _too_deep() from None
     except ValueError as error:
         raise Problem("invalid-body", f"The body is not JSON: {_reason(error)}.") from None
     if not isinstance(body, dict):
-        raise Problem("invalid-body", f"The body must be an object, not {_kind(body)}.")
+        raise Problem("invalid-body", f"The body must be an object, not {kind_of(body)}.")
     _check_values(body)
     for key in body:
         if key not in keys:
@@ -66,14 +41,8 @@ def read_object(request: HttpRequest, keys: tuple[str, ...]) -> dict[str, Any]:
     return body
 
 
-def _known(keys: tuple[str, ...]) -> str:
-    if not keys:
-        return "Send an empty object."
-    *others, last = keys
-    return f"Known are {', '.join(others)} and {last}." if others else f"Known is {last}."
-
-
-def _read_bytes(request: HttpRequest) -> bytes:
+def read_bytes(request: HttpRequest) -> bytes:
+    """Return the bytes that are sent. Raise Problem for too many."""
     declared = str(request.META.get("CONTENT_LENGTH") or "0")
     if declared.isdecimal() and int(declared[:12]) > LARGEST_BODY:
         raise _too_large()
@@ -88,13 +57,19 @@ def _read_bytes(request: HttpRequest) -> bytes:
     return body
 
 
+def _known(keys: tuple[str, ...]) -> str:
+    if not keys:
+        return "Send an empty object."
+    *others, last = keys
+    return f"Known are {', '.join(others)} and {last}." if others else f"Known is {last}."
+
+
 def _check_values(body: dict[str, Any]) -> None:
     level: list[Any] = [body]
     for _ in range(DEEPEST_NESTING + 1):
-        for text in _texts(level):
-            if not _is_storable(text):
-                detail = "The body holds text that cannot be stored: a NUL or half a character."
-                raise Problem("invalid-body", detail)
+        if not all(map(is_storable, _texts(level))):
+            detail = "The body holds text that cannot be stored: a NUL or half a character."
+            raise Problem("invalid-body", detail)
         level = [inner for each in level for inner in _inside(each)]
         if not level:
             return
@@ -110,17 +85,6 @@ def _inside(value: object) -> list[Any]:
     if isinstance(value, dict):
         return list(value.values())
     return value if isinstance(value, list) else []
-
-
-def _is_storable(text: str) -> bool:
-    return "\x00" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
-
-
-def _kind(value: object) -> str:
-    if value is None:
-        return "null"
-    names = {bool: "a boolean", dict: "an object", list: "an array", str: "a string"}
-    return names.get(type(value), "a number")
 
 
 def _reason(error: ValueError) -> str:

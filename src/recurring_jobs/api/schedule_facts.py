@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
@@ -31,7 +32,7 @@ def schedule_facts(schedule: Schedule) -> dict[str, Any]:
         "id": schedule.pk,
         "name": task.name,
         "task": task.task,
-        "state": _state(schedule),
+        "state": schedule.state,
         "trigger": _trigger(schedule),
         "next_fire_at": _iso(schedule.next_fire_at),
         "pause": pause if schedule.is_paused else None,
@@ -71,14 +72,6 @@ def fire_facts(fire: Fire) -> dict[str, Any]:
     }
 
 
-def _state(schedule: Schedule) -> str:
-    if schedule.set_aside_reason:
-        return "set_aside"
-    if schedule.periodic_task.enabled:
-        return "enabled"
-    return "withdrawn" if schedule.withdrawn_at else "paused"
-
-
 def _trigger(schedule: Schedule) -> str | None:
     try:
         return beat_tables.trigger_of(schedule.periodic_task).describe()
@@ -88,16 +81,11 @@ def _trigger(schedule: Schedule) -> str | None:
 
 def _next_times(schedule: Schedule) -> list[datetime]:
     """Return when it would fire next, also while it is paused."""
-    times: list[datetime] = []
     try:
-        following = beat_tables.trigger_of(schedule.periodic_task).next_after
-        at = following(timezone.now())
-        while at is not None and len(times) < FIRES_TOLD:
-            times.append(at)
-            at = following(at)
+        found = beat_tables.trigger_of(schedule.periodic_task).times_after(timezone.now())
+        return list(islice(found, FIRES_TOLD))
     except RecurringJobsError:
-        pass
-    return times
+        return []
 
 
 def _iso(at: datetime | None) -> str | None:

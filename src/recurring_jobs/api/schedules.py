@@ -2,125 +2,196 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
+from django.utils import timezone
 
-from recurring_jobs.api.access import Caller, admit
+from recurring_jobs.api import pages
 from recurring_jobs.api.endpoints import endpoint
-from recurring_jobs.api.problems import Problem
+from recurring_jobs.api.problems import Problem, broker_away
+from recurring_jobs.api.repetition import once
 from recurring_jobs.api.schedule_bodies import (
-    read_backfill,
-    read_empty,
-    read_overlap,
-    read_page,
-    read_pause,
+    AFTER,
+    EACH_OVERLAP,
+    END,
+    EVERY,
+    NAME,
+    OVERLAP,
+    PREVIEW,
+    REASON,
+    START,
+    UNTIL,
 )
 from recurring_jobs.api.schedule_facts import fire_facts, schedule_facts, with_fires
-from recurring_jobs.exceptions import BackfillTooLongError, NoNextFireError, RecurringJobsError
+from recurring_jobs.exceptions import (
+    BackfillTooLongError,
+    NoNextFireError,
+    NotFiredError,
+    RecurringJobsError,
+)
 from recurring_jobs.models import Schedule
-from recurring_jobs.periodic import controls
+from recurring_jobs.periodic import beat_fires, controls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from recurring_jobs.api.access import Caller
+    from recurring_jobs.api.calls import Call
 
 _T = TypeVar("_T")
-_TRIGGER_ROWS = ("interval", "crontab", "solar", "clocked")
+#: Where the name of a schedule's task is.
+_TASK = "periodic_task__task"
 
 
-@endpoint("GET", "HEAD")
-def schedules(request: HttpRequest) -> HttpResponse:
-    """Tell the schedules that the caller may see, by primary key, a page at a time."""
-    caller = admit(request, "view_schedule", "")
-    page = read_page(request)
-    rows = _rows().filter(pk__gt=page.after).order_by("pk")
-    if page.name:
-        rows = rows.filter(periodic_task__name=page.name)
-    found = list(rows[: page.limit + 1])
-    shown = found[: page.limit]
-    told = [schedule_facts(row) for row in shown if caller.may_see(row.periodic_task.task)]
-    following = shown[-1].pk if len(found) > page.limit else None
+@endpoint(
+    "GET",
+    action="view_schedule",
+    answers={200: "Schedules"},
+    query=(NAME, pages.LIMIT, AFTER),
+)
+def schedules(call: Call) -> HttpResponse:
+    """List the schedules that the caller may see, by id."""
+    caller = call.admit()
+    asked = call.query()
+    rows = call.visible(_rows(), caller, task=_TASK).filter(pk__gt=asked["after"]).order_by("pk")
+    if asked["name"] is not None:
+        rows = rows.filter(periodic_task__name=asked["name"])
+    shown, is_more = pages.cut(rows, asked["limit"])
+    beat_fires.load_tasks(shown, using=rows.db)
+    following = shown[-1].pk if is_more else None
+    told = [schedule_facts(row) for row in shown]
     return JsonResponse({"schedules": told, "next_after": following})
 
 
-@endpoint("GET", "HEAD")
-def schedule(request: HttpRequest, pk: int) -> HttpResponse:
+@endpoint(
+    "GET",
+    action="view_schedule",
+    answers={200: "ScheduleWithFires"},
+    problems=("unknown-schedule",),
+)
+def schedule(call: Call, pk: int) -> HttpResponse:
     """Tell one schedule, with its next ten fires and its last ten."""
-    row, _caller = _find(request, "view_schedule", pk)
+    row, _caller = _find(call, pk)
     return JsonResponse(with_fires(row))
 
 
-@endpoint("POST")
-def pause(request: HttpRequest, pk: int) -> HttpResponse:
-    """Pause a schedule, for a reason and perhaps until a time."""
-    row, caller = _find(request, "change_schedule", pk)
-    body = read_pause(request)
-    _do(lambda: controls.pause(row, reason=body.reason, by=caller.name, until=body.until))
+@endpoint(
+    "POST",
+    action="pause_schedule",
+    answers={200: "Schedule"},
+    problems=("unknown-schedule", "not-possible"),
+    body=(REASON, UNTIL),
+)
+def pause(call: Call, pk: int) -> HttpResponse:
+    """Keep a schedule from firing, for a reason and perhaps until a time."""
+    row, caller = _find(call, pk)
+    body = call.body()
+    until = body["until"]
+    if until is not None and until <= timezone.now():
+        raise UNTIL.problem("has passed.")
+    _do(lambda: controls.pause(row, reason=body["reason"], by=caller.name, until=until))
     return _told(pk)
 
 
-@endpoint("POST")
-def resume(request: HttpRequest, pk: int) -> HttpResponse:
-    """Let a schedule fire again."""
-    row, _caller = _find(request, "change_schedule", pk)
-    read_empty(request)
+@endpoint(
+    "POST",
+    action="pause_schedule",
+    answers={200: "Schedule"},
+    problems=("unknown-schedule", "not-possible"),
+    body=(),
+)
+def resume(call: Call, pk: int) -> HttpResponse:
+    """Let a schedule fire again, from its next time on."""
+    row, _caller = _find(call, pk)
+    call.body()
     _do(lambda: controls.resume(row))
     return _told(pk)
 
 
-@endpoint("POST")
-def skip_next(request: HttpRequest, pk: int) -> HttpResponse:
+@endpoint(
+    "POST",
+    action="pause_schedule",
+    answers={200: "Fire"},
+    problems=("unknown-schedule", "not-possible"),
+    body=(),
+    is_keyed=True,
+)
+def skip_next(call: Call, pk: int) -> HttpResponse:
     """Leave out the next fire of a schedule, and tell that one."""
-    row, caller = _find(request, "change_schedule", pk)
-    read_empty(request)
+    row, caller = _find(call, pk)
+    return once(call, caller, lambda _run_id: _skip_next(call, row, caller), may_resume=False)
+
+
+@endpoint(
+    "POST",
+    action="run_schedule",
+    answers={202: "Fire"},
+    problems=("unknown-schedule", "not-possible", "broker-away"),
+    body=(OVERLAP,),
+    is_keyed=True,
+)
+def run_now(call: Call, pk: int) -> HttpResponse:
+    """Fire a schedule once more at this moment, and tell the fire."""
+    row, caller = _find(call, pk)
+    return once(call, caller, lambda _run_id: _run_now(call, row), may_resume=False)
+
+
+@endpoint(
+    "POST",
+    action="backfill_schedule",
+    answers={200: "Times", 202: "Times"},
+    problems=("unknown-schedule", "not-possible"),
+    body=(START, END, EACH_OVERLAP, EVERY, PREVIEW),
+    is_keyed=True,
+)
+def backfill(call: Call, pk: int) -> HttpResponse:
+    """Fire each time of a range, or with preview tell which those are."""
+    row, caller = _find(call, pk)
+    return once(call, caller, lambda _run_id: _backfill(call, row), may_resume=True)
+
+
+def _skip_next(call: Call, row: Schedule, caller: Caller) -> HttpResponse:
+    call.body()
     fire = _do(lambda: controls.skip_next(row, by=caller.name))
     if fire is None:
         raise Problem("not-possible", str(NoNextFireError(row.periodic_task.name)))
     return JsonResponse(fire_facts(fire))
 
 
-@endpoint("POST")
-def run_now(request: HttpRequest, pk: int) -> HttpResponse:
-    """Fire a schedule once more at this moment, and tell the fire."""
-    row, _caller = _find(request, "run_schedule", pk)
-    overlap = read_overlap(request)
+def _run_now(call: Call, row: Schedule) -> HttpResponse:
+    body = call.body()
     try:
-        fire = controls.fire_now(row, overlap=overlap)
+        fire = controls.fire_now(row, overlap=body["overlap"])
+    except NotFiredError as error:
+        raise Problem("not-possible", str(error)) from None
     except RecurringJobsError:
-        # The error itself may name the broker's address, which is not the caller's business.
-        detail = "The broker is away, so nothing was sent. Try again later."
-        raise Problem("broker-away", detail, headers={"Retry-After": "5"}) from None
+        raise broker_away() from None
     return JsonResponse(fire_facts(fire), status=HTTPStatus.ACCEPTED)
 
 
-@endpoint("POST")
-def backfill(request: HttpRequest, pk: int) -> HttpResponse:
-    """Fire each time of a range, or with ``preview`` tell which those are."""
-    row, _caller = _find(request, "run_schedule", pk)
-    body = read_backfill(request)
-    if body.is_preview:
-        times = _do(lambda: controls.backfill_times(row, body.start, body.end))
-        return JsonResponse({"count": len(times), "times": [at.isoformat() for at in times]})
-    fires = _do(
-        lambda: controls.backfill(row, body.start, body.end, overlap=body.overlap, every=body.every)
-    )
-    told = {"count": len(fires), "times": [fire.nominal_at.isoformat() for fire in fires]}
-    return JsonResponse(told, status=HTTPStatus.ACCEPTED)
+def _backfill(call: Call, row: Schedule) -> HttpResponse:
+    body = call.body()
+    start, end = body["start"], body["end"]
+    if body["preview"]:
+        times = _do(lambda: controls.backfill_times(row, start, end))
+        return _told_times(times, HTTPStatus.OK)
+    every = timedelta(seconds=body["every"])
+    fires = _do(lambda: controls.backfill(row, start, end, overlap=body["overlap"], every=every))
+    return _told_times([fire.nominal_at for fire in fires], HTTPStatus.ACCEPTED)
 
 
 def _rows() -> Any:
-    names = (f"periodic_task__{name}" for name in _TRIGGER_ROWS)
-    return Schedule.objects.select_related("periodic_task", *names)
+    return Schedule.objects.select_related("periodic_task")
 
 
-def _find(request: HttpRequest, action: str, pk: int) -> tuple[Schedule, Caller]:
-    """Return the schedule and who asks; one that the caller may not see is unknown."""
-    row: Schedule | None = _rows().filter(pk=pk).first()
-    task = row.periodic_task.task if row else ""
-    caller = admit(request, action, task)
-    if row is None or not caller.may_see(task):
-        raise Problem("unknown-schedule", "There is no schedule of this id.")
+def _find(call: Call, pk: int) -> tuple[Schedule, Caller]:
+    missing = Problem("unknown-schedule", "There is no schedule of this id.")
+    row, caller = call.find(_rows().filter(pk=pk), task=_TASK, missing=missing)
+    beat_fires.load_tasks([row], using=str(row._state.db))
     return row, caller
 
 
@@ -135,3 +206,8 @@ def _do(act: Callable[[], _T]) -> _T:
 
 def _told(pk: int) -> HttpResponse:
     return JsonResponse(schedule_facts(_rows().get(pk=pk)))
+
+
+def _told_times(times: Sequence[datetime], status: HTTPStatus) -> HttpResponse:
+    told = {"count": len(times), "times": [at.isoformat() for at in times]}
+    return JsonResponse(told, status=status)

@@ -1,19 +1,20 @@
-"""The views of the API: each parses, asks one service, and tells what it answered."""
+"""The views around the others: starting a task, health, and what has no address."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.urls import reverse
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 
-from recurring_jobs.api.access import admit
-from recurring_jobs.api.bodies import read_trigger_body
 from recurring_jobs.api.endpoints import endpoint
-from recurring_jobs.api.problems import Problem
+from recurring_jobs.api.kinds import Key, array, choice, many, mapping
+from recurring_jobs.api.problems import Problem, broker_away
+from recurring_jobs.api.repetition import once
 from recurring_jobs.exceptions import (
     BrokerAwayError,
     InvalidArgumentError,
-    UnknownHealthPartError,
     UnknownTaskError,
 )
 from recurring_jobs.inspection import (
@@ -21,66 +22,79 @@ from recurring_jobs.inspection import (
     Mode,
     health,
     loaded_app,
-    run_status,
     trigger_task,
     triggerable_task,
-    with_result,
 )
 
+if TYPE_CHECKING:
+    from recurring_jobs.api.calls import Call
 
-@endpoint("POST")
-def trigger(request: HttpRequest, name: str) -> HttpResponse:
-    """Start one run of the task *name*: 202 when it is queued, 200 when it was executed here."""
-    caller = admit(request, "trigger", name)
+_MODES: Final = tuple(each.value for each in Mode)
+_ARGS = Key("args", array(), "Positional arguments.", default=[])
+_KWARGS = Key("kwargs", mapping(), "Arguments by name.", default={})
+_MODE = Key(
+    "mode",
+    choice(_MODES),
+    "Whether it goes to the queue, or is executed in the web process and waited for.",
+    default=Mode.QUEUED.value,
+)
+_PARTS = Key("part", many(choice(DATABASE_PARTS)), "Only these parts.")
+
+
+@endpoint(
+    "POST",
+    action="trigger",
+    answers={202: "Triggered", 200: "Triggered"},
+    problems=("unknown-task", "broker-away"),
+    body=(_ARGS, _KWARGS, _MODE),
+    is_keyed=True,
+)
+def trigger(call: Call, name: str) -> HttpResponse:
+    """Start one run of a task: 202 when it is queued, 200 when it was executed here."""
+    caller = call.admit(name)
     if not caller.may_see(name):
         raise Problem("not-allowed", "This token does not allow this task.")
+    return once(call, caller, lambda run_id: _trigger(call, name, run_id), may_resume=True)
+
+
+def _trigger(call: Call, name: str, run_id: str) -> HttpResponse:
     app = loaded_app()
     try:
         triggerable_task(app, name)
-        body = read_trigger_body(request)
-        triggered = trigger_task(app, name, body.args, body.kwargs, body.mode)
+        body = call.body()
+        mode = Mode(body["mode"])
+        triggered = trigger_task(app, name, body["args"], body["kwargs"], mode, run_id=run_id)
     except UnknownTaskError as error:
         raise Problem("unknown-task", str(error)) from None
     except InvalidArgumentError as error:
         raise Problem("invalid-argument", str(error), argument=error.argument) from None
     except BrokerAwayError:
-        # The error itself names the broker's address, which is not the caller's business.
-        detail = "The broker is away, so nothing was sent. Try again later."
-        raise Problem("broker-away", detail, headers={"Retry-After": "5"}) from None
-    status_url = reverse("recurring_jobs_api:run", args=[triggered.id], current_app=_space(request))
+        raise broker_away() from None
+    status_url = call.address("run", triggered.id)
     told = {**triggered.as_dict(), "status_url": status_url}
-    if body.mode is Mode.IN_PROCESS:
+    if mode is Mode.IN_PROCESS:
         return JsonResponse(told)
-    return JsonResponse(told, status=202, headers={"Location": status_url})
+    return JsonResponse(told, status=HTTPStatus.ACCEPTED, headers={"Location": status_url})
 
 
-@endpoint("GET", "HEAD")
-def run(request: HttpRequest, run_id: str) -> HttpResponse:
-    """Tell the state of a run, and its result where it succeeded and the result is kept."""
-    status = run_status(run_id)
-    caller = admit(request, "status", status.task if status else "")
-    if status is None or not caller.may_see(status.task):
-        raise Problem("unknown-run", "There is no run of this id.")
-    return JsonResponse(with_result(status, loaded_app()).as_dict())
-
-
-@endpoint("GET", "HEAD")
-def health_of_all(request: HttpRequest) -> HttpResponse:
+@endpoint("GET", answers={200: "Health", 503: "Health"}, query=(_PARTS,))
+def health_of_all(call: Call) -> HttpResponse:
     """
     Tell whether each part is well: 200 where all are, else 503.
 
     Open to anybody, as it tells nothing but yes and no, and asks nothing but the database.
     """
-    asked = request.GET.getlist("part")
-    for name in asked:
-        if name not in DATABASE_PARTS:
-            error = UnknownHealthPartError(name, DATABASE_PARTS)
-            raise Problem("invalid-argument", str(error), argument="part")
+    asked = _PARTS.read({"part": call.request.GET.getlist("part")})
     parts = health(timezone.now(), asked)
     is_well = all(part.is_well for part in parts)
-    told = {"is_well": is_well, "parts": {part.name: part.is_well for part in parts}}
-    return JsonResponse(told, status=200 if is_well else 503)
+    told: dict[str, Any] = {
+        "is_well": is_well,
+        "parts": {part.name: part.is_well for part in parts},
+    }
+    return JsonResponse(told, status=HTTPStatus.OK if is_well else HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-def _space(request: HttpRequest) -> str | None:
-    return request.resolver_match.namespace if request.resolver_match else None
+@endpoint("GET", answers={200: "Alive"})
+def alive(call: Call) -> HttpResponse:  # noqa: ARG001  as every view
+    """Tell that this process answers; nothing else is asked, not even the database."""
+    return JsonResponse({"is_alive": True})
