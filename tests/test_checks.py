@@ -17,10 +17,12 @@ from kombu import Queue
 from recurring_jobs import RRule, checks, periodic_task
 from recurring_jobs.periodic import registry
 
-GOOD = {"token": "x" * 20, "allow": ["trigger", "status"], "tasks": ["pricing.*"]}
+GOOD = {"sha256": "0" * 64, "allow": ["trigger", "status"], "tasks": ["pricing.*"]}
+NO_DIGEST = "must have 'sha256', the 64 hexadecimal digits of the token's SHA-256."
 NO_ACTIONS = (
-    "must have 'allow', a list of some of 'trigger', 'status', 'view_schedule',"
-    " 'change_schedule', 'run_schedule'."
+    "must have 'allow', a list of some of 'trigger', 'status', 'cancel', 'view_arguments',"
+    " 'view_tracebacks', 'view_schedule', 'run_schedule', 'pause_schedule', 'backfill_schedule',"
+    " 'view_dead_letter', 'requeue_dead_letter', 'discard_dead_letter', 'view_template', 'metrics'."
 )
 
 
@@ -129,16 +131,26 @@ def test_unsafe_content(settings, name, unsafe):
     [
         ("secret", "is not a dict."),
         (
-            {**GOOD, "token": "x" * 19},
-            "has a token shorter than 20 characters, which opens nothing.",
+            {**GOOD, "token": "x" * 30},
+            "has the token itself; what is kept of it is its SHA-256.",
         ),
-        ({"allow": ["status"]}, "has no token."),
+        ({"allow": ["status"]}, NO_DIGEST),
+        ({**GOOD, "sha256": "x" * 64}, NO_DIGEST),
         ({**GOOD, "allow": "trigger"}, NO_ACTIONS),
         ({**GOOD, "allow": ["purge"]}, NO_ACTIONS),
         ({**GOOD, "tasks": "pricing.*"}, "must have a list of name patterns as 'tasks'."),
         ({**GOOD, "task": ["x"]}, "has an unknown key 'task'."),
     ],
-    ids=["text", "short", "no token", "allow text", "allow unknown", "tasks text", "unknown key"],
+    ids=[
+        "text",
+        "token",
+        "no digest",
+        "no hexadecimal",
+        "allow text",
+        "allow unknown",
+        "tasks text",
+        "unknown key",
+    ],
 )
 def test_unusable_token(settings, client, problem):
     """
@@ -158,13 +170,14 @@ def test_unusable_token(settings, client, problem):
     ],
     ids=["no module", "no path", "no callable"],
 )
-def test_authorize_that_cannot_be_called(settings, path, problem):
+@pytest.mark.parametrize("key", ["API_AUTHORIZE", "API_VISIBLE"])
+def test_rule_that_cannot_be_called(settings, key, path, problem):
     """
-    E007: API_AUTHORIZE names nothing that can be called.
+    E007: API_AUTHORIZE or API_VISIBLE names nothing that can be called.
     """
-    settings.RECURRING_JOBS = {"API_AUTHORIZE": path}
+    settings.RECURRING_JOBS = {key: path}
 
-    assert found()["E007"].msg == f"RECURRING_JOBS['API_AUTHORIZE']: {path!r} {problem}."
+    assert found()["E007"].msg == f"RECURRING_JOBS[{key!r}]: {path!r} {problem}."
 
 
 def test_authorize_of_wrong_type_is_told_once(settings):
@@ -479,4 +492,4 @@ def test_table_of_ids_is_complete():
     lines = (checks.__doc__ or "").splitlines()
     listed = [line[:4] for line in lines if line[:1] in "EW" and line[1:4].isdigit()]
 
-    assert listed == [f"E{n:03}" for n in range(1, 12)] + [f"W{n:03}" for n in range(1, 10)]
+    assert listed == [f"E{n:03}" for n in range(1, 12)] + [f"W{n:03}" for n in range(1, 16)]

@@ -10,8 +10,11 @@ from recurring_jobs.conf import KEYS, conf
 from recurring_jobs.exceptions import SettingError
 
 DEFAULTS = {
+    "alert_cooldown": timedelta(minutes=15),
     "api_authorize": "",
+    "api_rate": 600,
     "api_tokens": {},
+    "api_visible": "",
     "beat_batch_size": 200,
     "beat_republish_after": timedelta(seconds=10),
     "beat_start_within": timedelta(hours=1),
@@ -19,6 +22,7 @@ DEFAULTS = {
     "finest_frequency": "HOURLY",
     "keep_fires": timedelta(days=30),
     "heartbeat": timedelta(seconds=10),
+    "keep_answers": timedelta(days=1),
     "keep_dead_letters": timedelta(days=180),
     "keep_runs": timedelta(days=30),
     "generation_lanes": 4,
@@ -55,11 +59,14 @@ def test_every_key_has_a_property_and_a_default():
     ("key", "value"),
     [
         ("API_AUTHORIZE", "shop.api.authorize"),
-        ("API_TOKENS", {"ci": {"token": "x"}}),
+        ("API_TOKENS", {"ci": {"sha256": "x"}}),
+        ("API_RATE", 0),
+        ("API_VISIBLE", "tests.test_conf.visible"),
         ("BEAT_BATCH_SIZE", 0),
         ("BEAT_REPUBLISH_AFTER", timedelta(0)),
         ("EAGER_LONGEST_WAIT", timedelta(seconds=5)),
         ("FINEST_FREQUENCY", "DAILY"),
+        ("KEEP_ANSWERS", timedelta(hours=1)),
         ("KEEP_DEAD_LETTERS", timedelta(0)),
         ("KEEP_RUNS", timedelta(0)),
         ("OVERRIDES", {"nightly": {"enabled": False}}),

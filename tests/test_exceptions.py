@@ -35,6 +35,7 @@ from recurring_jobs.exceptions import (
     SeriesEditError,
     SettingError,
     StillRunningError,
+    UnknownDeclarationError,
     UnknownHealthPartError,
     UnknownTaskError,
     UnknownTimeZoneError,
@@ -83,6 +84,14 @@ WORDS = {
         DuplicateDeclarationError("nightly", "a.py:1", "b.py:2"),
         "Periodic task 'nightly' is declared twice, in a.py:1 and in b.py:2. "
         "Give one of them another name.",
+    ),
+    "an unknown declaration": (
+        UnknownDeclarationError("nigthly", ["nightly"]),
+        "'nigthly' is no declaration, and no task that is declared. Did you mean 'nightly'?",
+    ),
+    "one of several declarations": (
+        UnknownDeclarationError("shop.clean", [], ["daily", "weekly"]),
+        "'shop.clean' is declared 2 times. Give one of these names: 'daily', 'weekly'.",
     ),
     "giving up": (GiveUp(), "The task gave up."),
     "giving up for a reason": (GiveUp("The account is closed."), "The account is closed."),

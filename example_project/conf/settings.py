@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 SECRET_KEY = os.environ.get("SECRET_KEY") or "not secret: an example that listens on localhost"
 DEBUG = os.environ.get("DEBUG", "1") == "1"
-ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *os.environ.get("EXAMPLE_HOSTS", "").split()]
 ROOT_URLCONF = "conf.urls"
 WSGI_APPLICATION = "conf.wsgi.application"
 STATIC_URL = "static/"
@@ -134,5 +135,8 @@ RECURRING_JOBS: dict[str, Any] = {
 # The API is closed until a client is named.
 if os.environ.get("EXAMPLE_API_TOKEN"):
     RECURRING_JOBS["API_TOKENS"] = {
-        "example": {"token": os.environ["EXAMPLE_API_TOKEN"], "allow": ["trigger", "status"]},
+        "example": {
+            "sha256": hashlib.sha256(os.environ["EXAMPLE_API_TOKEN"].encode()).hexdigest(),
+            "allow": ["trigger", "status", "view_arguments"],
+        },
     }

@@ -9,8 +9,8 @@ E002  django_celery_results is not installed
 E003  RECURRING_JOBS has an unknown key or a wrong value
 E004  USE_TZ is off
 E005  pickle or yaml is accepted from the broker or the result back end
-E006  an entry of API_TOKENS cannot be used, or its token is too short
-E007  API_AUTHORIZE does not name a callable
+E006  an entry of API_TOKENS cannot be used
+E007  API_AUTHORIZE or API_VISIBLE does not name a callable
 E008  CELERY_TIMEZONE is not a time zone
 E009  a periodic task is declared with what cannot be, such as a schedule
       that never fires or a time zone that does not exist
@@ -25,11 +25,20 @@ W006  a declared schedule fires more often than every five seconds
 W007  a declared schedule names a queue that CELERY_TASK_QUEUES does not have
 W008  an RRule is declared, and beat's scheduler never fires one
 W009  beat's scheduler writes CELERY_BEAT_SCHEDULE over what people changed
+W010  (deploy) Redis gives the message of a task that is at work to another
+      worker: its visibility timeout is shorter than the longest time limit
+W011  (deploy) a task has no time limit
+W012  (deploy) results never expire
+W013  (deploy) Flower is configured, and open
+W014  (deploy) a broker that says nothing is waited for without end
+W015  an admin site has a page of django-celery-beat or -results as it comes,
+      which lets people run and disable tasks who may only look
 ====  =====================================================================
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -42,7 +51,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from recurring_jobs.api.access import PERMISSIONS
-from recurring_jobs.conf import SHORTEST_TOKEN, conf
+from recurring_jobs.conf import conf
 from recurring_jobs.exceptions import (
     CeleryAppMissingError,
     RecurringJobsError,
@@ -56,11 +65,16 @@ TAG = "recurring_jobs"
 SCHEDULER = "recurring_jobs.schedulers:DatabaseScheduler"
 UNSAFE_CONTENT = ("pickle", "application/x-python-serialize", "yaml", "application/x-yaml")
 
+_HOST_RULES = {
+    "API_AUTHORIZE": "authorize(request, action, subject) that returns True or False",
+    "API_VISIBLE": "visible(request, rows) that returns those of the rows that may be seen",
+}
+
 _Check = Callable[..., list[CheckMessage]]
 _Checked = Iterable[CheckMessage]
 
 
-def _check(*, deploy: bool = False) -> Callable[[Callable[[], _Checked]], _Check]:
+def project_check(*, deploy: bool = False) -> Callable[[Callable[[], _Checked]], _Check]:
     """Register a check that needs to know nothing but the settings."""
 
     def decorate(find: Callable[[], _Checked]) -> _Check:
@@ -74,7 +88,7 @@ def _check(*, deploy: bool = False) -> Callable[[Callable[[], _Checked]], _Check
     return decorate
 
 
-@_check()
+@project_check()
 def apps_are_installed() -> _Checked:
     """E001, E002."""
     for number, app in enumerate(("django_celery_beat", "django_celery_results"), start=1):
@@ -86,7 +100,7 @@ def apps_are_installed() -> _Checked:
             )
 
 
-@_check()
+@project_check()
 def settings_are_known() -> _Checked:
     """E003."""
     try:
@@ -97,7 +111,7 @@ def settings_are_known() -> _Checked:
         yield _error("E003", str(problem), "Correct RECURRING_JOBS in your settings.")
 
 
-@_check()
+@project_check()
 def times_are_aware() -> _Checked:
     """E004."""
     if not settings.USE_TZ:
@@ -108,7 +122,7 @@ def times_are_aware() -> _Checked:
         )
 
 
-@_check()
+@project_check()
 def content_is_safe() -> _Checked:
     """E005."""
     for name in ("accept_content", "result_accept_content"):
@@ -123,7 +137,7 @@ def content_is_safe() -> _Checked:
             )
 
 
-@_check()
+@project_check()
 def tokens_are_usable() -> _Checked:
     """E006."""
     try:
@@ -135,8 +149,9 @@ def tokens_are_usable() -> _Checked:
             yield _error(
                 "E006",
                 f"RECURRING_JOBS['API_TOKENS'][{name!r}] {problem}",
-                'Write {"token": "...", "allow": ["trigger", "status"]}, the token from: '
-                'python -c "import secrets; print(secrets.token_urlsafe(32))"',
+                'Write {"sha256": "...", "allow": ["trigger", "status"]}, both from: python -c '
+                '"import hashlib, secrets; token = secrets.token_urlsafe(32); '
+                'print(token, hashlib.sha256(token.encode()).hexdigest())"',
             )
 
 
@@ -144,45 +159,41 @@ def _token_problems(client: object) -> Iterable[str]:
     if not isinstance(client, Mapping):
         yield "is not a dict."
         return
-    token, allow, tasks = (client.get(key) for key in ("token", "allow", "tasks"))
-    if not isinstance(token, str):
-        yield "has no token."
-    elif len(token) < SHORTEST_TOKEN:
-        yield f"has a token shorter than {SHORTEST_TOKEN} characters, which opens nothing."
+    digest, allow, tasks = (client.get(key) for key in ("sha256", "allow", "tasks"))
+    if "token" in client:
+        yield "has the token itself; what is kept of it is its SHA-256."
+    elif not isinstance(digest, str) or not re.fullmatch("[0-9a-fA-F]{64}", digest):
+        yield "must have 'sha256', the 64 hexadecimal digits of the token's SHA-256."
     if not isinstance(allow, (list, tuple, set, frozenset)) or not set(allow) <= set(PERMISSIONS):
         yield f"must have 'allow', a list of some of {', '.join(map(repr, PERMISSIONS))}."
     if "tasks" in client and not isinstance(tasks, (list, tuple, set, frozenset)):
         yield "must have a list of name patterns as 'tasks'."
     for key in client:
-        if key not in ("token", "allow", "tasks"):
+        if key not in ("token", "sha256", "allow", "tasks"):
             yield f"has an unknown key {key!r}."
 
 
-@_check()
-def authorize_is_callable() -> _Checked:
+@project_check()
+def host_rules_are_callable() -> _Checked:
     """E007."""
-    try:
-        path = conf.api_authorize
-    except SettingError:
-        return
-    if not path:
-        return
-    problem = ""
-    try:
-        if not callable(import_string(path)):
+    for key, sketch in _HOST_RULES.items():
+        try:
+            path = getattr(conf, key.lower())
+            if not path or callable(import_string(path)):
+                continue
             problem = "is not callable"
-    except ImportError as error:
-        problem = f"cannot be imported ({error})"
-    if problem:
+        except SettingError:
+            continue
+        except ImportError as error:
+            problem = f"cannot be imported ({error})"
         yield _error(
             "E007",
-            f"RECURRING_JOBS['API_AUTHORIZE']: {path!r} {problem}.",
-            "Give the dotted path of a function authorize(request, action, task_name) that"
-            " returns True or False.",
+            f"RECURRING_JOBS[{key!r}]: {path!r} {problem}.",
+            f"Give the dotted path of a function {sketch}.",
         )
 
 
-@_check()
+@project_check()
 def timezone_is_known() -> _Checked:
     """E008."""
     name = celery_setting("timezone")
@@ -199,24 +210,24 @@ def timezone_is_known() -> _Checked:
         )
 
 
-@_check()
+@project_check()
 def results_are_kept() -> _Checked:
     """W001."""
     backend = celery_setting("result_backend")
     if not backend or str(backend).startswith("disabled"):
-        yield _warning(
+        yield as_warning(
             "W001",
             "There is no result back end: what tasks return is thrown away.",
             "Write in your settings: CELERY_RESULT_BACKEND = 'django-db'",
         )
 
 
-@_check()
+@project_check()
 def scheduler_is_ours() -> _Checked:
     """W002."""
     path = _scheduler_path()
     if path != SCHEDULER:
-        yield _warning(
+        yield as_warning(
             "W002",
             f"Beat uses {path or 'no scheduler of ours'}: rules do not fire, and two beats fire"
             " everything twice.",
@@ -224,17 +235,17 @@ def scheduler_is_ours() -> _Checked:
         )
 
 
-@_check()
+@project_check()
 def celery_app_is_loaded() -> _Checked:
     """W003."""
     try:
         loaded_app()
     except CeleryAppMissingError as error:
         problem, hint = str(error).split(". ", 1)
-        yield _warning("W003", f"{problem}.", hint)
+        yield as_warning("W003", f"{problem}.", hint)
 
 
-@_check()
+@project_check()
 def sqlite_locks_early() -> _Checked:
     """W004."""
     for alias, database in connections.settings.items():
@@ -244,7 +255,7 @@ def sqlite_locks_early() -> _Checked:
             "IMMEDIATE",
             "EXCLUSIVE",
         ):
-            yield _warning(
+            yield as_warning(
                 "W004",
                 f"The SQLite database {alias!r} begins transactions as reads, so beat, workers"
                 " and web will meet 'database is locked'.",
@@ -253,13 +264,13 @@ def sqlite_locks_early() -> _Checked:
             )
 
 
-@_check(deploy=True)
+@project_check(deploy=True)
 def broker_is_a_server() -> _Checked:
     """W005."""
     urls = celery_setting("broker_url") or ()
     listed = [urls] if isinstance(urls, str) else urls
     if not settings.DEBUG and any(str(url).startswith("filesystem://") for url in listed):
-        yield _warning(
+        yield as_warning(
             "W005",
             "The development broker (filesystem://) is used with DEBUG off: a worker that is"
             " killed loses the messages it had taken.",
@@ -267,7 +278,7 @@ def broker_is_a_server() -> _Checked:
         )
 
 
-@_check()
+@project_check()
 def declarations_are_right() -> _Checked:
     """E009 to E011, W006 to W009; loads the project's tasks."""
     try:
@@ -282,7 +293,7 @@ def declarations_are_right() -> _Checked:
         yield _error("E009", str(error), "Correct the declaration.")
         return
     for number, message, hint in found:
-        yield (_error if number.startswith("E") else _warning)(number, message, hint)
+        yield (_error if number.startswith("E") else as_warning)(number, message, hint)
 
 
 def celery_setting(name: str) -> Any:
@@ -316,5 +327,5 @@ def _error(number: str, message: str, hint: str) -> Error:
     return Error(message, hint=hint, id=f"{TAG}.{number}")
 
 
-def _warning(number: str, message: str, hint: str) -> Warning:
+def as_warning(number: str, message: str, hint: str) -> Warning:
     return Warning(message, hint=hint, id=f"{TAG}.{number}")

@@ -12,14 +12,18 @@ from recurring_jobs.exceptions import SettingError, did_you_mean
 
 #: Every key that RECURRING_JOBS may hold, with the type of its value.
 KEYS: dict[str, type | tuple[type, ...]] = {
+    "ALERT_COOLDOWN": timedelta,
     "API_AUTHORIZE": str,
+    "API_RATE": int,
     "API_TOKENS": Mapping,
+    "API_VISIBLE": str,
     "BEAT_BATCH_SIZE": int,
     "BEAT_REPUBLISH_AFTER": timedelta,
     "BEAT_START_WITHIN": timedelta,
     "EAGER_LONGEST_WAIT": timedelta,
     "FINEST_FREQUENCY": str,
     "HEARTBEAT": timedelta,
+    "KEEP_ANSWERS": timedelta,
     "KEEP_DEAD_LETTERS": timedelta,
     "KEEP_FIRES": timedelta,
     "KEEP_RUNS": timedelta,
@@ -44,17 +48,46 @@ class Conf:
 
     @property
     def api_authorize(self) -> str:
-        """Dotted path of ``authorize(request, action, task_name) -> bool``; empty: permissions."""
+        """
+        Dotted path of ``authorize(request, action, subject) -> bool``; empty: permissions.
+
+        The subject is the name of a task, or the label of a model of templates.
+        """
         return str(self._read("API_AUTHORIZE", ""))
+
+    @property
+    def api_rate(self) -> int:
+        """How many requests a minute one caller of the API may make, by the cache; 0: any."""
+        value = int(self._read("API_RATE", 600))
+        if value < 0:
+            raise SettingError("API_RATE", f"is {value}. Give a number of requests, or 0.")
+        return value
 
     @property
     def api_tokens(self) -> Mapping[str, Mapping[str, Any]]:
         """
-        Name of a client to ``{"token": "…", "allow": ["trigger", "status"]}``.
+        Name of a client to ``{"sha256": "…", "allow": ["trigger", "status"]}``.
 
-        ``"tasks": ["pricing.*"]`` limits the client to the tasks of these names.
+        What is kept of a token is its SHA-256. ``"tasks": ["pricing.*"]`` limits the client
+        to the tasks of these names.
         """
         return dict(self._read("API_TOKENS", {}))
+
+    @property
+    def api_visible(self) -> str:
+        """
+        Dotted path of ``visible(request, rows) -> rows``; empty: whoever is let in sees all.
+
+        The rows are a queryset of runs, schedules, dead letters or templates, and what it
+        leaves out does not exist for that request.
+        """
+        return str(self._read("API_VISIBLE", ""))
+
+    @property
+    def alert_cooldown(self) -> timedelta:
+        """How long nobody is told again of the same kind of trouble with the same task."""
+        value: timedelta = self._read("ALERT_COOLDOWN", timedelta(minutes=15))
+        return value
 
     @property
     def beat_batch_size(self) -> int:
@@ -104,6 +137,12 @@ class Conf:
         return value
 
     @property
+    def keep_answers(self) -> timedelta:
+        """How long the answer to an ``Idempotency-Key`` is told again, until ``prune``."""
+        value: timedelta = self._read("KEEP_ANSWERS", timedelta(days=1))
+        return value
+
+    @property
     def keep_dead_letters(self) -> timedelta:
         """How old a closed dead letter must be before ``prune`` deletes it; open ones stay."""
         value: timedelta = self._read("KEEP_DEAD_LETTERS", timedelta(days=180))
@@ -126,7 +165,7 @@ class Conf:
         return int(self._read("GENERATION_SHARE", 10_000))
 
     @property
-    def overrides(self) -> Mapping[str, Mapping[str, Any]]:
+    def overrides(self) -> Mapping[str, Any]:
         """Declaration name to options that replace the declared ones in this environment."""
         return dict(self._read("OVERRIDES", {}))
 

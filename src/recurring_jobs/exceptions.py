@@ -165,6 +165,19 @@ class InvalidDeclarationsError(RecurringJobsError, ValueError):
         super().__init__("\n".join(self.problems))
 
 
+class UnknownDeclarationError(RecurringJobsError, LookupError):
+    """A test asked for a declaration that does not exist, or that is one of several."""
+
+    def __init__(self, name: str, known: Iterable[str], fitting: Sequence[str] = ()) -> None:
+        self.name = name
+        if fitting:
+            names = ", ".join(map(repr, fitting))
+            problem = f"is declared {len(fitting)} times. Give one of these names: {names}."
+        else:
+            problem = f"is no declaration, and no task that is declared.{did_you_mean(name, known)}"
+        super().__init__(f"{name!r} {problem}")
+
+
 class NothingDeclaredError(RecurringJobsError, RuntimeError):
     """No declaration was loaded, while the database has schedules that came from code."""
 
@@ -318,10 +331,28 @@ class InvalidTaskOptionError(RecurringJobsError, ValueError):
 
 
 class NotSendableError(RecurringJobsError, ValueError):
-    """A dead letter cannot be sent again as it is."""
+    """A dead letter, or a run, cannot be sent again as it is."""
 
-    def __init__(self, letter: object, problem: str) -> None:
-        super().__init__(f"Dead letter {letter} cannot be sent again: {problem}")
+    def __init__(self, letter: object, problem: str, *, kind: str = "Dead letter") -> None:
+        super().__init__(f"{kind} {letter} cannot be sent again: {problem}")
+
+
+class ArgumentsNotHeldError(RecurringJobsError, LookupError):
+    """A result was to be sent again whose arguments are not kept as they were."""
+
+    def __init__(self, task_id: str) -> None:
+        self.task_id = task_id
+        super().__init__(
+            f"Task {task_id} cannot be sent again: no run is kept of it. "
+            "Those of tasks with tracked = True are."
+        )
+
+
+class RunGoesOnError(RecurringJobsError, ValueError):
+    """A run was to be sent again that has not ended."""
+
+    def __init__(self, run: object, state: str) -> None:
+        super().__init__(f"Run {run} is {state}. Cancel it, or wait until it has ended.")
 
 
 # Asking from outside: API and commands
@@ -369,6 +400,26 @@ class BrokerAwayError(RecurringJobsError, ConnectionError):
         )
 
 
+class DatabaseAwayError(RecurringJobsError, ConnectionError):
+    """The database could not be reached, or broke off."""
+
+    def __init__(self, alias: str, problem: str) -> None:
+        self.alias = alias
+        lines = " ".join(problem.split()).rstrip(".")
+        super().__init__(
+            f"The database {alias!r} does not answer as it should ({lines}). "
+            "Start it, or correct DATABASES."
+        )
+
+
+class NotMigratedError(RecurringJobsError, RuntimeError):
+    """A migration of the package was not applied, so a table or a column is missing."""
+
+    def __init__(self, missing: Iterable[str]) -> None:
+        self.missing = tuple(missing)
+        super().__init__(f"Not applied: {', '.join(self.missing)}. Type: python manage.py migrate")
+
+
 class CeleryAppMissingError(RecurringJobsError, RuntimeError):
     """The project's Celery app was not loaded, so Celery would use an empty one."""
 
@@ -389,6 +440,15 @@ class LetterClosedError(RecurringJobsError, ValueError):
         super().__init__(f"Dead letter {letter} was {state}{by} before. Nothing was done.")
 
 
+class RunEndedError(RecurringJobsError, ValueError):
+    """A run cannot be cancelled: it has ended."""
+
+    def __init__(self, run_id: str, state: str) -> None:
+        self.run_id = run_id
+        self.state = state
+        super().__init__(f"Run {run_id} has ended: it is {state}. Nothing was done.")
+
+
 class BackfillTooLongError(RecurringJobsError, ValueError):
     """A backfill would make more fires than it may."""
 
@@ -399,6 +459,14 @@ class BackfillTooLongError(RecurringJobsError, ValueError):
             f"Between these times {name!r} has more than {most} nominal times."
             " Choose a shorter range, or pass most=."
         )
+
+
+class NotFiredError(RecurringJobsError, ValueError):
+    """A schedule cannot fire as it is stored."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        self.name = name
+        super().__init__(f"{name!r} was not fired: {problem} Correct its arguments.")
 
 
 class NoNextFireError(RecurringJobsError, LookupError):

@@ -23,17 +23,21 @@ from recurring_jobs.recurrence.querysets import (
 from recurring_jobs.recurrence.series import (
     change_rule,
     end,
+    regenerate,
     reschedule,
     skip,
     split,
     unskip,
 )
-from recurring_jobs.runs.models import DeadLetter, Run, TaskLock
+from recurring_jobs.runs.kept_answers import KeptAnswer
+from recurring_jobs.runs.models import Alert, DeadLetter, Run, TaskLock, Worker
 
 __all__ = [
+    "Alert",
     "Beat",
     "DeadLetter",
     "Fire",
+    "KeptAnswer",
     "OccurrenceManager",
     "OccurrenceModelMixin",
     "OccurrenceQuerySet",
@@ -51,8 +55,10 @@ __all__ = [
     "Schedule",
     "ScheduleChange",
     "TaskLock",
+    "Worker",
     "change_rule",
     "end",
+    "regenerate",
     "reschedule",
     "skip",
     "split",

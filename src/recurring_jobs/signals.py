@@ -32,3 +32,9 @@ run_gave_up = Signal()
 #: ``crashes``: how often that has happened to the run; ``outcome``: ``"retry"`` (it is sent
 #: again), ``"dead_letter"`` or ``"lost"``.
 run_lost = Signal()
+
+#: Something needs a person; sent once for each kind and subject within ``ALERT_COOLDOWN``.
+#: ``sender``: its kind (``"dead_letter"``, ``"run_lost"``, ``"template_set_aside"``, or one
+#: of the project's own); ``subject``: the task or model; ``text``: a sentence; ``held_back``:
+#: how many more there were since the last; ``facts``: such as ``run_id``.
+alert_raised = Signal()

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from recurring_jobs.exceptions import UnknownHealthPartError
 from recurring_jobs.inspection import DATABASE_PARTS, health
-from recurring_jobs.models import Beat
+from recurring_jobs.models import Beat, Worker
 from tests.admin.rows import make_fire, make_run, make_schedule
 from tests.live.processes import wait_until
 
@@ -59,11 +59,22 @@ def missing_migration() -> None:
     MigrationRecorder(connection).migration_qs.filter(app="recurring_jobs").delete()
 
 
+def queue_left_lying() -> None:
+    now = timezone.now()
+    make_run("queued", queue="reports", created_at=now - timedelta(seconds=21))
+    make_run("queued", queue="mails", created_at=now - timedelta(seconds=21))
+    make_run("queued", queue="new", created_at=now - timedelta(seconds=5))
+    Worker.objects.create(name="w1", queues=["mails"], started_at=now, seen_at=now)
+    gone = now - timedelta(seconds=21)
+    Worker.objects.create(name="w2", queues=["reports"], started_at=now, seen_at=gone)
+
+
 UNWELL = {
     "schedules": (late_schedule, "1 overdue."),
     "beats": (silent_beat, "No beat has ticked for 30 seconds."),
     "clocks": (wrong_clock, "The clock of web-1:7 is -3.0 seconds off."),
     "runs": (lost_run, "1 without a sign of life, and nobody took them up."),
+    "workers": (queue_left_lying, "Runs wait in reports, and no worker consumes that."),
     "fires": (unsent_fire, "1 claimed but not sent: the broker does not take them."),
     "migrations": (missing_migration, "Not applied: 0001_initial. Type: python manage.py migrate"),
 }

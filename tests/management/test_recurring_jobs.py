@@ -6,7 +6,7 @@ import io
 import json
 import signal
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,13 +15,15 @@ from celery import Celery
 from celery._state import get_current_app
 from celery.loaders.default import Loader
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
+from django.utils import timezone
 from kombu import Queue
 
 from recurring_jobs.inspection import ActiveRun, consumed_queues, queue_sizes
 from recurring_jobs.management.processes import run_together
 from recurring_jobs.management.terminal import as_json, as_table
-from recurring_jobs.models import Run
-from tests.live.processes import wait_until
+from recurring_jobs.models import Run, Worker
+from tests.live.processes import Host, wait_until
 
 
 def fault(run, *typed: str) -> tuple[int, str]:
@@ -136,6 +138,48 @@ def test_status_of_a_run(run):
 
 
 @pytest.mark.django_db
+def test_runs_are_listed(run):
+    """
+    ``runs`` lists the newest first, of a task, a state and an age where these are asked.
+    """
+    now = timezone.now()
+    for number, (task, state) in enumerate(
+        [("desk.add", "running"), ("desk.add", "failed"), ("desk.fails", "failed")]
+    ):
+        at = now - timedelta(hours=number)
+        Run.objects.create(
+            id=f"run-{number}",
+            task=task,
+            state=state,
+            created_at=at,
+            started_at=at,
+            finished_at=at + timedelta(seconds=1.5),
+            exception="ValueError: hunter2" if state == "failed" else "",
+        )
+
+    def ids(*typed: str) -> list[str]:
+        return [each["id"] for each in json.loads(run("runs", *typed, "--json"))]
+
+    assert ids() == ["run-0", "run-1", "run-2"]
+    assert ids("--task", "desk.add", "--state", "failed") == ["run-1"]
+    assert ids("--state", "failed", "--state", "running", "--limit", "2") == ["run-0", "run-1"]
+    assert ids("--hours", "0.5") == ["run-0"]
+    table = run("runs", "--state", "failed").splitlines()
+    assert table[0].split() == ["id", "task", "state", "attempt", "queued", "took", "exception"]
+    assert table[1].split()[-3:] == ["1.5", "s", "ValueError"]
+    assert "hunter2" not in "".join(table)
+
+
+@pytest.mark.django_db
+def test_no_runs(run):
+    """
+    Where there are none the table is its heads; a limit of nothing is wrong use.
+    """
+    assert len(run("runs").splitlines()) == 1
+    assert fault(run, "runs", "--limit", "0") == (2, "--limit must be at least 1.")
+
+
+@pytest.mark.django_db
 def test_status_of_no_run(run):
     """
     ``status`` of an unknown id is exit code 1.
@@ -193,6 +237,56 @@ def test_purge_yes_asks_nobody(run, three_waiting, monkeypatch):
     assert json.loads(output) == {three_waiting: 3, absent: 0}
 
 
+# queues
+
+
+@pytest.mark.django_db
+def test_queues_tell_what_waits(run, three_waiting):
+    """
+    ``queues`` tells the messages that wait, those at work, and the workers of each queue.
+    """
+    typed = ("queues", "--queues", three_waiting)
+
+    assert json.loads(run(*typed, "--json")) == [
+        {"queue": three_waiting, "waiting": 3, "at_work": 0, "workers": 0, "silent": 0}
+    ]
+    assert run(*typed).splitlines()[1].split() == [three_waiting, "3", "0", "0", "0"]
+
+
+@pytest.mark.django_db
+def test_worker_that_does_not_answer_may_be_at_work(run, app):
+    """
+    A worker that lives, and is too busy to answer in time, may have something at work: its
+    queue is not called empty.
+    """
+    now, queue = timezone.now(), app.conf.task_default_queue
+    Worker.objects.create(name="w1", queues=[queue], started_at=now, seen_at=now)
+
+    assert json.loads(run("queues", "--json")) == [
+        {"queue": queue, "waiting": 0, "at_work": 0, "workers": 1, "silent": 1}
+    ]
+    assert fault(run, "queues", "--until-empty", "0")[0] == 1
+
+
+@pytest.mark.django_db
+def test_queue_that_does_not_get_empty(run, three_waiting):
+    """
+    ``queues --until-empty`` is exit code 1 where messages wait when its time is over.
+    """
+    assert fault(run, "queues", "--queues", three_waiting, "--until-empty", "0") == (
+        1,
+        "Not empty after 0 seconds.",
+    )
+
+
+@pytest.mark.django_db
+def test_empty_queue_is_not_waited_for(run):
+    """
+    ``queues --until-empty`` is done at once where there is nothing.
+    """
+    assert run("queues", "--queues", uuid4().hex, "--until-empty", "60").count("0") >= 3
+
+
 @pytest.mark.rabbitmq
 def test_absent_queue_on_rabbitmq_counts_as_empty(app, run, rabbitmq_url):
     """
@@ -219,7 +313,7 @@ def test_absent_queue_on_rabbitmq_counts_as_empty(app, run, rabbitmq_url):
 
 @pytest.mark.parametrize(
     "typed",
-    [["active"], ["scheduled"], ["registered"], ["stats"], ["purge", "--yes"]],
+    [["active"], ["scheduled"], ["registered"], ["stats"], ["queues"], ["purge", "--yes"]],
     ids=lambda typed: typed[0],
 )
 def test_broker_away_is_a_sentence(app, run, typed):
@@ -244,6 +338,66 @@ def test_broker_away_leaves_no_run(app, run):
 
     assert fault(run, "trigger", "desk.add", "--args", "[1]")[0] == 3
     assert not Run.objects.exists()
+
+
+_DATABASE = [
+    ["runs"],
+    ["status", "x"],
+    ["trigger", "desk.add", "--args", "[1]"],
+    ["dead-letters", "list"],
+    ["dead-letters", "requeue", "--all"],
+    ["dead-letters", "discard", "--all"],
+    ["prune"],
+]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("typed", _DATABASE, ids=lambda typed: " ".join(typed[:2]))
+def test_database_away_is_a_sentence(run, typed):
+    """
+    With the database away the answer is exit code 3 and one line.
+    """
+
+    def refuse(*_: object) -> None:
+        message = "connection to server failed:\n\tIs the server running?\n"
+        raise OperationalError(message)
+
+    with connection.execute_wrapper(refuse):
+        told = fault(run, *typed)
+
+    assert told == (
+        3,
+        "The database 'default' does not answer as it should (connection to server failed: "
+        "Is the server running?). Start it, or correct DATABASES.",
+    )
+
+
+@pytest.mark.live
+def test_before_migrate_each_says_what_to_type(tmp_path):
+    """
+    On an empty database each command is exit code 2 and one line that names ``migrate``, and
+    a beat says so and waits; after ``migrate`` it fires.
+    """
+    host = Host.on(tmp_path)
+    beat = host.beat("--max-interval", "1")
+    try:
+        for typed in (["runs"], ["dead-letters", "requeue", "--all"]):
+            done = host.run("recurring_jobs", *typed)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert done.stderr.strip().splitlines()[-1].endswith("migrate")
+            assert "Traceback" not in done.stderr
+        wait_until(
+            lambda: "beat.not_migrated: run migrate" in beat.output(),
+            seconds=30,
+            what="the beat to say it",
+        )
+        assert "Traceback" not in beat.output()
+        host.manage("migrate", "-v", "0")
+        counted = "from recurring_jobs.models import Beat; print('beats', Beat.objects.count())"
+        wait_until(lambda: "beats 1" in host.python(counted), seconds=30, what="a tick")
+        assert beat.is_alive
+    finally:
+        host.stop_all()
 
 
 @pytest.mark.parametrize("question", ["active", "scheduled", "registered", "stats"])
@@ -278,7 +432,11 @@ def test_empty_celery_app_is_refused():
     )
 
 
-@pytest.mark.parametrize("given", [[], ["--basic-auth", "no-colon"]], ids=["none", "no colon"])
+@pytest.mark.parametrize(
+    "given",
+    [[], ["--basic-auth", "no-colon"], ["--basic-auth", "ann:"]],
+    ids=["none", "no colon", "no password"],
+)
 def test_flower_does_not_start_open(run, monkeypatch, given):
     """
     ``flower`` without a user and password is refused before it listens.

@@ -13,6 +13,7 @@ from django.db import connections
 from django.utils import timezone
 
 from recurring_jobs.exceptions import UnknownRecurringModelError, did_you_mean
+from recurring_jobs.management.generators import generate_at_once
 from recurring_jobs.recurrence.occurrences import (
     GenerationReport,
     generate_occurrences,
@@ -45,26 +46,44 @@ class Command(BaseCommand):
             help="Rows up to this day or moment as well, of all templates: 2027-12-31 (to its "
             "end, in TIME_ZONE) or 2027-12-31T12:00+01:00.",
         )
+        parser.add_argument(
+            "--processes",
+            type=int,
+            default=1,
+            metavar="N",
+            help="Work with N processes at once, for a large backlog: up to one for each core. "
+            "Not together with --limit, --until and --dry-run. Default: 1.",
+        )
         parser.add_argument("--database", metavar="ALIAS", help="Default: as the router says.")
         parser.add_argument("--dry-run", action="store_true", help="Count, and write nothing.")
         parser.add_argument("--json", action="store_true", help="Print the reports as JSON.")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  Django's signature
         models = _models(options["model"])
-        _validate(options["limit"], options["database"])
+        _validate(options)
         until = None if options["until"] is None else _moment(options["until"])
         left = options["limit"]
         reports: dict[str, GenerationReport] = {}
         for model in models:
             label = model._meta.label
-            report = generate_occurrences(
-                model,
-                using=options["database"],
-                limit=left,
-                until=until,
-                dry_run=options["dry_run"],
-                on_batch=partial(self._show_progress, label),
-            )
+            show = partial(self._show_progress, label)
+            if options["processes"] > 1:
+                report = generate_at_once(
+                    options["processes"],
+                    label,
+                    now=timezone.now(),
+                    using=options["database"],
+                    on_batch=show,
+                )
+            else:
+                report = generate_occurrences(
+                    model,
+                    using=options["database"],
+                    limit=left,
+                    until=until,
+                    dry_run=options["dry_run"],
+                    on_batch=show,
+                )
             left = None if left is None else left - report.templates
             reports[label] = report
             if not options["json"]:
@@ -95,7 +114,17 @@ def _models(labels: list[str] | None) -> list[type[RecurringTemplateMixin]]:
         raise CommandError(str(error), returncode=2) from error
 
 
-def _validate(limit: int | None, alias: str | None) -> None:
+def _validate(options: dict[str, Any]) -> None:
+    limit, alias, processes = options["limit"], options["database"], options["processes"]
+    if processes < 1:
+        message = f"--processes {processes}: give a number of processes from 1."
+        raise CommandError(message, returncode=2)
+    alone = [name for name in ("limit", "until", "dry_run") if options[name]]
+    if processes > 1 and alone:
+        message = (
+            f"--processes and --{alone[0].replace('_', '-')} do not go together: leave one out."
+        )
+        raise CommandError(message, returncode=2)
     if limit is not None and limit < 1:
         message = f"--limit {limit}: give a number of templates from 1."
         raise CommandError(message, returncode=2)

@@ -1,0 +1,127 @@
+"""Checks of ``manage.py check --deploy``: W010 to W014 of the table in ``checks``."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+from recurring_jobs.checks import as_warning, celery_setting, project_check
+from recurring_jobs.exceptions import CeleryAppMissingError
+from recurring_jobs.inspection import loaded_app
+from recurring_jobs.patience import transport_of, transport_options
+from recurring_jobs.periodic.registry import app_with_tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.core.checks import CheckMessage
+
+#: Seconds after which Redis gives a message to another worker, where nothing else is set.
+_VISIBLE_AGAIN_AFTER: Final = 3600
+_REDIS: Final = ("redis", "rediss", "sentinel")
+#: Tasks that are not the project's.
+_NOT_THEIRS: Final = ("celery.", "recurring_jobs.")
+#: How many are named.
+_MOST_NAMED: Final = 3
+_YES: Final = ("1", "true", "yes", "on")
+
+
+@project_check(deploy=True)
+def messages_stay_hidden_long_enough() -> Iterator[CheckMessage]:
+    """W010."""
+    if transport_of(celery_setting("broker_url")) not in _REDIS:
+        return
+    options = celery_setting("broker_transport_options") or {}
+    hidden = options.get("visibility_timeout", _VISIBLE_AGAIN_AFTER)
+    longer = {
+        name: limit
+        for name, task in _tasks().items()
+        if (limit := getattr(task, "time_limit", None)) is not None and limit > hidden
+    }
+    if not longer:
+        return
+    needed = int(max(longer.values())) + 60
+    yield as_warning(
+        "W010",
+        f"Redis gives a message to another worker after {hidden} seconds, and a task may take"
+        f" longer: {_named(longer)}. It would then run twice at once.",
+        "Write in your settings: CELERY_BROKER_TRANSPORT_OPTIONS = "
+        f"{{'visibility_timeout': {needed}}}",
+    )
+
+
+@project_check(deploy=True)
+def tasks_have_time_limits() -> Iterator[CheckMessage]:
+    """W011."""
+    endless = [name for name, task in _tasks().items() if getattr(task, "time_limit", None) is None]
+    if endless:
+        yield as_warning(
+            "W011",
+            f"A task that hangs holds its place in a worker for ever: {_named(endless)}"
+            " without a time limit.",
+            "Write in your settings: CELERY_TASK_TIME_LIMIT = 30 * 60, and"
+            " CELERY_TASK_SOFT_TIME_LIMIT = 25 * 60",
+        )
+
+
+@project_check(deploy=True)
+def results_expire() -> Iterator[CheckMessage]:
+    """W012."""
+    if celery_setting("result_backend") and not celery_setting("result_expires"):
+        yield as_warning(
+            "W012",
+            "Results never expire, so the table or memory of the result back end only grows.",
+            "Write in your settings: CELERY_RESULT_EXPIRES = 24 * 3600",
+        )
+
+
+@project_check(deploy=True)
+def flower_is_closed() -> Iterator[CheckMessage]:
+    """W013."""
+    flower = {
+        name: value
+        for name, value in os.environ.items()
+        # Kubernetes sets such names in every pod beside a service called flower.
+        if name.startswith("FLOWER_")
+        and not name.startswith(("FLOWER_SERVICE_", "FLOWER_PORT_"))
+        and not value.startswith("tcp://")
+    }
+    auth = ("FLOWER_BASIC_AUTH", "FLOWER_AUTH", "FLOWER_AUTH_PROVIDER")
+    is_api_open = flower.get("FLOWER_UNAUTHENTICATED_API", "").lower() in _YES
+    if flower and (is_api_open or not any(flower.get(name) for name in auth)):
+        yield as_warning(
+            "W013",
+            f"Flower is configured ({', '.join(sorted(flower))}) and open: whoever reaches it"
+            " can stop your workers.",
+            "Set FLOWER_BASIC_AUTH=user:password, leave FLOWER_UNAUTHENTICATED_API away, and"
+            " start it with: python manage.py recurring_jobs flower",
+        )
+
+
+@project_check(deploy=True)
+def broker_is_not_waited_for_without_end() -> Iterator[CheckMessage]:
+    """W014."""
+    options = celery_setting("broker_transport_options") or {}
+    wanted = transport_options(transport_of(celery_setting("broker_url")))
+    off = [name for name in wanted if "timeout" in name and name in options and not options[name]]
+    if off:
+        yield as_warning(
+            "W014",
+            f"{', '.join(off)} of CELERY_BROKER_TRANSPORT_OPTIONS is off: a broker that says"
+            " nothing is waited for without end.",
+            "Leave it away: the app sets it.",
+        )
+
+
+def _tasks() -> dict[str, Any]:
+    try:
+        app = app_with_tasks(loaded_app())
+    except CeleryAppMissingError:
+        return {}  # W003 says so
+    return {name: task for name, task in app.tasks.items() if not name.startswith(_NOT_THEIRS)}
+
+
+def _named(names: Any) -> str:
+    listed = sorted(names)
+    more = len(listed) - _MOST_NAMED
+    return ", ".join(listed[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

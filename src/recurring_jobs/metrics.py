@@ -1,0 +1,308 @@
+"""
+Figures for Prometheus, read from the database when they are asked for.
+
+They are right for any number of processes, since none of them keeps a count of its own,
+and they cost the same however long the tables are: a fixed number of queries, each by an
+index and over at most ``MOST_ROWS`` rows.
+"""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db import DatabaseError, InterfaceError
+from django.utils import timezone
+
+from recurring_jobs.exceptions import ExtraMissingError
+from recurring_jobs.inspection import health
+from recurring_jobs.inspection.liveness import (
+    MOST_COUNTED,
+    beats,
+    count_up_to,
+    living_workers,
+    overdue_schedules,
+    stuck_runs,
+)
+from recurring_jobs.models import DeadLetter, Fire, Run, Schedule
+from recurring_jobs.recurrence.occurrences import recurring_models
+from recurring_jobs.recurrence.querysets import RecurringTemplateQuerySet
+
+try:
+    from prometheus_client import CollectorRegistry, exposition
+    from prometheus_client.metrics_core import (
+        CounterMetricFamily,
+        GaugeHistogramMetricFamily,
+        GaugeMetricFamily,
+    )
+    from prometheus_client.registry import Collector
+except ImportError as error:  # pragma: no cover  a cell of tox without the extra
+    raise ExtraMissingError("prometheus", "prometheus-client") from error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from prometheus_client.metrics_core import Metric
+
+logger = logging.getLogger(__name__)
+
+#: What is told of "lately" is of this long ago or later.
+WINDOW: Final = timedelta(minutes=15)
+#: More rows than this are not looked at, as no more are counted.
+MOST_ROWS: Final = MOST_COUNTED
+#: More schedules than this are not told one by one.
+MOST_SCHEDULES: Final = 1_000
+#: Upper bounds of the buckets of how late a fire went out, in seconds.
+LATENESS: Final = (0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600)
+#: Upper bounds of the buckets of how long a run took, in seconds.
+DURATIONS: Final = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
+
+_OUTCOMES: Final = ("taken", "missed", "skipped", "dropped")
+_WAITING_FIRES: Final = (Fire.State.WAITING, Fire.State.BUFFERED, Fire.State.CLAIMED)
+_OPEN_RUNS: Final = (Run.State.QUEUED, Run.State.RUNNING, Run.State.RETRYING)
+_ENDED_RUNS: Final = (
+    Run.State.SUCCEEDED,
+    Run.State.FAILED,
+    Run.State.LOST,
+    Run.State.SKIPPED,
+)
+
+
+class DatabaseCollector(Collector):
+    """
+    Tells the figures of the database to a registry of ``prometheus_client``.
+
+    ``REGISTRY.register(DatabaseCollector())`` adds them to what a project shows already.
+    With the database away ``recurring_jobs_up`` is 0 and nothing else is told.
+    """
+
+    def describe(self) -> list[Metric]:
+        """Return nothing: a registry is not to ask the database when the project starts."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics as they are now."""
+        now = timezone.now()
+        try:
+            found = [metric for part in _PARTS for metric in part(now)]
+        except (DatabaseError, InterfaceError):
+            logger.warning("recurring_jobs.metrics.database_away", exc_info=True)
+            found = []
+        up = GaugeMetricFamily("recurring_jobs_up", "1 where the database could be asked.")
+        up.add_metric([], bool(found))
+        yield up
+        yield from found
+
+
+def metrics_text(accepted: str = "") -> tuple[bytes, str]:
+    """Return the figures in the form that an Accept header asks for, and its content type."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(DatabaseCollector())
+    encode, content_type = exposition.choose_encoder(accepted)
+    return encode(registry), content_type
+
+
+def _health(now: datetime) -> Iterator[Metric]:
+    healthy = GaugeMetricFamily(
+        "recurring_jobs_healthy", "1 where the part is well, as GET health tells.", labels=["part"]
+    )
+    for part in health(now):
+        healthy.add_metric([part.name], part.is_well)
+    yield healthy
+
+
+def _beats(now: datetime) -> Iterator[Metric]:
+    known = beats(now)
+    alive = [beat for beat in known if beat.is_alive]
+    count = GaugeMetricFamily("recurring_jobs_beats", "Beats that ticked within 30 seconds.")
+    count.add_metric([], len(alive))
+    age = GaugeMetricFamily(
+        "recurring_jobs_beat_tick_age_seconds",
+        "Seconds since the last tick of any beat; written every 10 seconds.",
+    )
+    took = GaugeMetricFamily(
+        "recurring_jobs_beat_tick_duration_seconds", "How long the longest of the last ticks took."
+    )
+    skew = GaugeMetricFamily(
+        "recurring_jobs_beat_clock_skew_seconds",
+        "How far the worst clock of a beat's host is from the database's, either way.",
+    )
+    if known:
+        age.add_metric([], max(0.0, min(beat.age for beat in known).total_seconds()))
+    if alive:
+        took.add_metric([], max(beat.tick_took for beat in alive).total_seconds())
+        skew.add_metric([], max(abs(beat.clock_skew) for beat in alive).total_seconds())
+    yield from (count, age, took, skew)
+
+
+def _schedules(now: datetime) -> Iterator[Metric]:
+    fires = CounterMetricFamily(
+        "recurring_jobs_fires",
+        "Nominal times by what became of them: taken (to be run), missed (too late), skipped"
+        " (an earlier one was still running, or by hand), dropped (too many were waiting).",
+        labels=["schedule", "outcome"],
+    )
+    states: Counter[str] = Counter()
+    told = Schedule.objects.select_related("periodic_task").order_by("pk")
+    for schedule in told[:MOST_SCHEDULES]:
+        states[schedule.state] += 1
+        for outcome in _OUTCOMES:
+            count = getattr(schedule, f"{outcome}_count")
+            fires.add_metric([schedule.periodic_task.name, outcome], count)
+    known = GaugeMetricFamily(
+        "recurring_jobs_schedules",
+        "Schedules by state: enabled, paused, withdrawn (its declaration has gone), set_aside"
+        " (it cannot be read and does not fire).",
+        labels=["state"],
+    )
+    for state in ("enabled", "paused", "withdrawn", "set_aside"):
+        known.add_metric([state], states[state])
+    overdue = GaugeMetricFamily(
+        "recurring_jobs_schedules_overdue",
+        "Schedules that should have fired 30 seconds ago, and that no beat has taken up.",
+    )
+    overdue.add_metric([], count_up_to(overdue_schedules(now)))
+    yield from (fires, known, overdue)
+
+
+def _fires(now: datetime) -> Iterator[Metric]:
+    waiting = GaugeMetricFamily(
+        "recurring_jobs_fires_waiting",
+        "Fires that have not gone out: waiting for their time, buffered behind another, or"
+        " claimed and not yet with the broker.",
+        labels=["state"],
+    )
+    for state in _WAITING_FIRES:
+        waiting.add_metric([str(state)], count_up_to(Fire.objects.filter(state=state)))
+    published = (
+        Fire.objects.filter(state=Fire.State.PUBLISHED, claimed_at__gte=now - WINDOW)
+        .order_by("-claimed_at")
+        .values_list("kind", "nominal_at", "published_at")[:MOST_ROWS]
+    )
+    late: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
+    for kind, nominal_at, published_at in published:
+        if kind == Fire.Kind.SCHEDULED and published_at is not None:
+            late[()].append(max(0.0, (published_at - nominal_at).total_seconds()))
+    yield waiting
+    yield _histogram(
+        "recurring_jobs_fire_lateness_seconds",
+        "Seconds from nominal time to message, of the scheduled fires of the last 15 minutes.",
+        LATENESS,
+        late or {(): []},
+    )
+
+
+def _runs(now: datetime) -> Iterator[Metric]:
+    unfinished = GaugeMetricFamily(
+        "recurring_jobs_runs", "Runs on record that have not ended.", labels=["state"]
+    )
+    for state in _OPEN_RUNS:
+        unfinished.add_metric([str(state)], count_up_to(Run.objects.filter(state=state)))
+    stuck = GaugeMetricFamily(
+        "recurring_jobs_runs_stuck", "Runs that were lost, and that nobody has taken up."
+    )
+    stuck.add_metric([], count_up_to(stuck_runs()))
+    yield from (unfinished, stuck)
+    yield from _recent_runs(now)
+
+
+def _recent_runs(now: datetime) -> Iterator[Metric]:
+    ended: Counter[tuple[str, str]] = Counter()
+    retries: Counter[str] = Counter()
+    took: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
+    newest = (
+        Run.objects.filter(created_at__gte=now - WINDOW, state__in=_ENDED_RUNS)
+        .order_by("-created_at")
+        .values_list("task", "state", "attempt", "started_at", "finished_at")[:MOST_ROWS]
+    )
+    for task, state, attempt, started_at, finished_at in newest:
+        ended[task, state] += 1
+        retries[task] += max(0, attempt - 1)
+        if state != Run.State.SKIPPED and started_at and finished_at:
+            took[task,].append((finished_at - started_at).total_seconds())
+    count = GaugeMetricFamily(
+        "recurring_jobs_recent_runs",
+        "Runs of the last 15 minutes that have ended, by how.",
+        labels=["task", "state"],
+    )
+    for (task, state), number in sorted(ended.items()):
+        count.add_metric([task, state], number)
+    again = GaugeMetricFamily(
+        "recurring_jobs_recent_retries",
+        "Attempts after the first of the runs of the last 15 minutes that have ended.",
+        labels=["task"],
+    )
+    for task, number in sorted(retries.items()):
+        again.add_metric([task], number)
+    yield from (count, again)
+    yield _histogram(
+        "recurring_jobs_run_duration_seconds",
+        "Seconds from first start to end, of the runs of the last 15 minutes that have ended.",
+        DURATIONS,
+        dict(sorted(took.items())),
+        labels=["task"],
+    )
+
+
+def _workers(now: datetime) -> Iterator[Metric]:
+    metric = GaugeMetricFamily("recurring_jobs_workers", "Workers that gave a sign of life lately.")
+    metric.add_metric([], count_up_to(living_workers(now)))
+    yield metric
+
+
+def _dead_letters(_now: datetime) -> Iterator[Metric]:
+    metric = GaugeMetricFamily(
+        "recurring_jobs_dead_letters_open", "Dead letters that wait for a person.", labels=["task"]
+    )
+    newest = DeadLetter.objects.open().order_by("-failed_at").values_list("task", flat=True)
+    for task, number in sorted(Counter(newest[:MOST_ROWS]).items()):
+        metric.add_metric([task], number)
+    yield metric
+
+
+def _templates(now: datetime) -> Iterator[Metric]:
+    due = GaugeMetricFamily(
+        "recurring_jobs_templates_due", "Templates that need rows now.", labels=["model"]
+    )
+    for model in recurring_models():
+        rows: Any = RecurringTemplateQuerySet(model)
+        due.add_metric([model._meta.label], count_up_to(rows.due(now)))
+    yield due
+
+
+_PARTS: Final[tuple[Callable[[datetime], Iterator[Metric]], ...]] = (
+    _health,
+    _beats,
+    _schedules,
+    _fires,
+    _runs,
+    _workers,
+    _dead_letters,
+    _templates,
+)
+
+
+def _histogram(
+    name: str,
+    meaning: str,
+    bounds: Sequence[float],
+    values: Mapping[tuple[str, ...], Sequence[float]],
+    *,
+    labels: Sequence[str] = (),
+) -> Metric:
+    """Return the distribution of *values*, by the values of *labels*."""
+    metric = GaugeHistogramMetricFamily(name, meaning, labels=labels)
+    for of, each in values.items():
+        counts = [0] * (len(bounds) + 1)
+        for value in each:
+            counts[bisect_left(bounds, value)] += 1
+        below, buckets = 0, []
+        for bound, count in zip((*map(str, bounds), "+Inf"), counts, strict=True):
+            below += count
+            buckets.append((bound, below))
+        metric.add_metric(of, buckets, sum(each))
+    return metric

@@ -1,0 +1,1 @@
+"""The files of example_project/deploy: each is what its tool takes."""
