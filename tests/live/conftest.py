@@ -1,4 +1,4 @@
-"""A database for each test of faults, migrated once for all of them."""
+"""A database for each test of faults, migrated once for all of them; a browser for pages."""
 
 from __future__ import annotations
 
@@ -6,11 +6,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.live.admin_rows import questions, rows
+from tests.live.browser import chromium, many_languages, open_page, pictures, site, strict_policy
 from tests.live.processes import Host
 from tests.services import temporary_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+__all__ = [
+    "chromium",
+    "many_languages",
+    "open_page",
+    "pictures",
+    "questions",
+    "rows",
+    "site",
+    "strict_policy",
+]
 
 
 @pytest.fixture(scope="session")

@@ -67,6 +67,8 @@ class Process:
 
     def stop(self, *, seconds: float = 15) -> int:
         """Ask to end; kill what does not within *seconds*. Return the exit code."""
+        if self.popen.stdin is not None:
+            self.popen.stdin.close()
         if self.is_alive:
             self.popen.send_signal(signal.SIGTERM)
         try:
@@ -74,6 +76,12 @@ class Process:
         except subprocess.TimeoutExpired:
             self.kill()
             return self.popen.returncode
+
+    def say(self, line: str) -> None:
+        """Type a line to a process that was started by ``talk``."""
+        assert self.popen.stdin is not None
+        self.popen.stdin.write(f"{line}\n".encode())
+        self.popen.stdin.flush()
 
     def output(self) -> str:
         return self.log.read_text(errors="replace")
@@ -93,7 +101,7 @@ class Host:
             **os.environ,
             "HOST_DIR": str(folder),
             "DJANGO_SETTINGS_MODULE": "tests.host.settings",
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
             "PYTHONUNBUFFERED": "1",
             "DATABASE_URL": database_url,
             "CELERY_BROKER_URL": broker_url,
@@ -102,7 +110,13 @@ class Host:
 
     def manage(self, *arguments: str, seconds: float = 60) -> str:
         """Run a management command to its end and return what it printed."""
-        done = subprocess.run(
+        done = self.run(*arguments, seconds=seconds)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def run(self, *arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run a management command to its end, whatever that is."""
+        return subprocess.run(
             [sys.executable, "-m", "tests.host.manage", *arguments],
             cwd=ROOT,
             env=self.env,
@@ -111,14 +125,20 @@ class Host:
             timeout=seconds,
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
 
     def python(self, code: str, *, seconds: float = 60) -> str:
         """Run *code* with Django set up and return what it printed."""
         return self.manage("shell", "--no-imports", "-c", code, seconds=seconds)
 
-    def start(self, *arguments: str, env: dict[str, str] | None = None) -> Process:
+    def talk(self, code: str) -> Process:
+        """Start *code* with Django set up, in the background; it may read what is typed."""
+        script = f"import django; django.setup()\n{code}"
+        (self.folder / "talk.py").write_text(script)
+        return self.start("tests.live.talk", str(self.folder / "talk.py"), stdin=subprocess.PIPE)
+
+    def start(
+        self, *arguments: str, env: dict[str, str] | None = None, stdin: int = subprocess.DEVNULL
+    ) -> Process:
         """Start ``python -m <arguments>`` in the background, with more in its environment."""
         log = self.folder / f"{len(self.processes)}-{arguments[-1].replace('/', '_')[:20]}.log"
         with log.open("wb") as output:
@@ -126,7 +146,7 @@ class Host:
                 [sys.executable, "-m", *arguments],
                 cwd=ROOT,
                 env=self.env | (env or {}),
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

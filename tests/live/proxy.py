@@ -19,8 +19,8 @@ class Proxy:
         self._address = (target.hostname or "127.0.0.1", target.port or _PORTS[target.scheme])
         self._server = socket.create_server(("127.0.0.1", 0))
         self._is_open = True
-        self._flows = threading.Event()
-        self._flows.set()
+        self._flows = _open_gate()
+        self._frozen: list[threading.Event] = []
         self._pairs: list[socket.socket] = []
         port = self._server.getsockname()[1]
         user = target.netloc.rpartition("@")[0] or _USERS.get(target.scheme, "")
@@ -39,6 +39,12 @@ class Proxy:
         """Accept connections and keep those there are, and let nothing through."""
         self._flows.clear()
 
+    def freeze(self) -> None:
+        """Let nothing through on the connections there are, ever again; new ones work."""
+        self._flows.clear()
+        self._frozen.append(self._flows)
+        self._flows = _open_gate()
+
     def open(self) -> None:
         """Let everything through again."""
         self._is_open = True
@@ -46,7 +52,8 @@ class Proxy:
 
     def end(self) -> None:
         self.close()
-        self._flows.set()
+        for gate in (*self._frozen, self._flows):
+            gate.set()
         # On Linux a close alone does not wake who waits for a connection.
         with suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
@@ -69,14 +76,20 @@ class Proxy:
                 near.close()
                 continue
             self._pairs += [near, far]
-            for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+            for way in ((near, far, self._flows), (far, near, self._flows)):
+                threading.Thread(target=self._pump, args=way, daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, flows: threading.Event) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
-                self._flows.wait()
+                flows.wait()
                 sink.sendall(data)
         for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+
+def _open_gate() -> threading.Event:
+    gate = threading.Event()
+    gate.set()
+    return gate

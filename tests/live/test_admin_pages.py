@@ -1,222 +1,31 @@
 from __future__ import annotations
 
-import os
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
-import django
 import pytest
 from django.test import Client
 from django.utils import timezone
-from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from recurring_jobs.models import Beat, Schedule
 from recurring_jobs.recurrence.occurrences import generate_occurrences
-from tests.admin.rows import (
-    PAYLOAD,
-    make_fire,
-    make_letter,
-    make_rule_schedule,
-    make_run,
-    make_schedule,
-)
+from tests.admin.rows import make_letter
 from tests.host.models import Todo
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from playwright.sync_api import Browser, ConsoleMessage, Page
+from tests.live.admin_rows import every_page
+from tests.live.browser import OTHER_VIEWS, is_too_wide, messages_of
 
 pytestmark = [pytest.mark.chromium, pytest.mark.django_db(transaction=True)]
 
-POLICY = {
-    "default-src": ["'none'"],
-    "connect-src": ["'self'"],
-    "font-src": ["'self'"],
-    "form-action": ["'self'"],
-    "img-src": ["'self'", "data:"],
-    "script-src": ["'self'"],
-    "style-src": ["'self'"],
-}
-WIDTHS = {"wide": 1280, "narrow": 360}
 
-
-def errors_in(said: ConsoleMessage) -> list[str]:
-    """Return what *said* complains of; that the host has no icon is none of our business."""
-    is_ours = said.type == "error" and not said.location["url"].endswith("/favicon.ico")
-    return [f"{said.text} {said.location['url']}"] if is_ours else []
-
-
-def messages_of(page: Page) -> str:
-    """Return what the site says after an action, as soon as it does."""
-    return page.locator(".messagelist").inner_text()
-
-
-@pytest.fixture(scope="session")
-def chromium(chromium_path) -> Iterator[Browser]:
-    """One Chromium for all tests of this module."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    # Playwright's loop would make Django refuse the database in this thread.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=chromium_path,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def strict_policy(settings) -> None:
-    """Serve every page with a policy that allows only files of the site itself."""
-    if django.VERSION < (6, 0):
-        return
-    settings.SECURE_CSP = POLICY
-    settings.MIDDLEWARE = [
-        *settings.MIDDLEWARE,
-        "django.middleware.csp.ContentSecurityPolicyMiddleware",
-    ]
-
-
-@pytest.fixture
-def open_page(
-    chromium, strict_policy, live_server, django_user_model
-) -> Iterator[Callable[..., Page]]:
-    """
-    Open a page of the site as a superuser, in a scheme and a width.
-
-    At the end no page may have complained: no error in the console, no violation of the
-    policy, no script error, no dialog.
-    """
-    boss = django_user_model.objects.create_superuser("boss")
-    client = Client()
-    client.force_login(boss)
-    cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value}
-    contexts = []
-    complaints: list[str] = []
-
-    def open_one(path: str, *, scheme: str = "light", width: str = "wide") -> Page:
-        context = chromium.new_context(
-            color_scheme=scheme, viewport={"width": WIDTHS[width], "height": 900}
-        )
-        contexts.append(context)
-        context.add_cookies([{**cookie, "url": live_server.url}])
-        page = context.new_page()
-        page.on("console", lambda said: complaints.extend(errors_in(said)))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: (complaints.append("dialog"), dialog.dismiss()))
-        answer = page.goto(f"{live_server.url}{path}", wait_until="networkidle")
-        assert answer.status == 200, path
-        return page
-
-    yield open_one
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-@pytest.fixture
-def rows() -> dict[str, str]:
-    """Rows of every kind, and the address of each page that shows them."""
-    nightly = make_schedule("nightly report", declared_in="shop.tasks")
-    make_rule_schedule(
-        "last Friday invoices",
-        "FREQ=MONTHLY;BYDAY=-1FR",
-        next_fire_at=timezone.now() + timedelta(days=3),
-    )
-    make_schedule("paused import", enabled=False)
-    make_schedule("withdrawn cleanup", enabled=False, withdrawn_at=timezone.now())
-    make_schedule(PAYLOAD, set_aside_reason=PAYLOAD)
-    states = ["succeeded", "failed", "running", "retrying", "succeeded", "succeeded"]
-    for age, state in enumerate(states):
-        fire = make_fire(nightly, days_ago=age)
-        make_run(
-            state,
-            fire=fire,
-            worker="celery@web-1",
-            attempt=1,
-            progress_done=40 if state == "running" else None,
-            progress_total=100 if state == "running" else None,
-            progress_note="customers" if state == "running" else "",
-            exception="ConnectionError: the other side hung up" if state == "failed" else "",
-        )
-    make_fire(nightly, days_ago=9, state="missed", published_at=None, reason="No beat was running.")
-    run = make_run("failed", task=PAYLOAD, exception=PAYLOAD, args=[PAYLOAD])
-    letter = make_letter()
-    make_letter(task="shop.tasks.charge", kwargs={"token": "[redacted]", "user": 7})
-    make_letter(task=PAYLOAD, exception=PAYLOAD, exception_type=PAYLOAD, tracebacks=[PAYLOAD])
-    todo = Todo.objects.create(
-        title="Water the plants",
-        due_at=timezone.now() - timedelta(days=30),
-        recurrence_rule="FREQ=WEEKLY;BYDAY=MO,TH",
-        recurrence_timezone="Europe/Paris",
-    )
-    for week in range(3):
-        Todo.objects.create(
-            title="Water the plants",
-            due_at=timezone.now() + timedelta(weeks=week),
-            recurrence_parent=todo,
-            recurrence_id=f"2026030{week + 1}T090000",
-        )
-    for number, hour in enumerate((1, 2, 2, 5, 9, 14)):
-        make_run(
-            "failed" if number % 3 == 0 else "succeeded",
-            task=("shop.tasks.charge", "shop.tasks.mail")[number % 2],
-            worker="celery@web-1",
-            heartbeat_at=timezone.now(),
-            created_at=timezone.now() - timedelta(hours=hour),
-        )
-    interval = IntervalSchedule.objects.create(every=7, period="minutes")
-    beating = PeriodicTask.objects.create(name="poll", task="host.poll", interval=interval)
-    soon = timezone.now() + timedelta(minutes=3)
-    Schedule.objects.create(periodic_task=beating, next_fire_at=soon)
-    Beat.objects.create(name="web-1:4711", started_at=timezone.now(), ticked_at=timezone.now())
-    base = "/admin/recurring_jobs"
-    beat = "/admin/django_celery_beat/periodictask"
-    return {
-        "index": "/admin/recurring_jobs/",
-        "schedules": f"{base}/schedule/",
-        "schedule": f"{base}/schedule/{nightly.pk}/change/",
-        "fires": f"{base}/fire/",
-        "fire": f"{base}/fire/{fire.pk}/change/",
-        "runs": f"{base}/run/",
-        "run": f"{base}/run/{run.pk}/change/",
-        "dead-letters": f"{base}/deadletter/",
-        "dead-letter": f"{base}/deadletter/{letter.pk}/change/",
-        "todos": "/admin/host/todo/",
-        "todo": f"/admin/host/todo/{todo.pk}/change/",
-        "new-todo": "/admin/host/todo/add/",
-        "new-event": "/events/new/",
-        "periodic-task": f"{beat}/{nightly.periodic_task_id}/change/",
-    }
-
-
-@pytest.fixture
-def pictures(tmp_path_factory) -> Path:
-    """The folder that pictures of the pages go to; ADMIN_PICTURES names another."""
-    chosen = os.environ.get("ADMIN_PICTURES")
-    if chosen:
-        from pathlib import Path
-
-        return Path(chosen)
-    return tmp_path_factory.mktemp("pictures")
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_open_without_complaint(open_page, rows, pictures, scheme, width):
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(("scheme", "width"), OTHER_VIEWS)
+def test_pages_open_without_complaint(open_page, rows, questions, pictures, scheme, width):
     """
     Every page opens in both schemes and widths, keeps to the policy, and fits the screen.
     """
     too_wide = []
-    for name, path in rows.items():
-        page = open_page(path, scheme=scheme, width=width)
+    for name, page in every_page(open_page, rows, questions, scheme=scheme, width=width):
         page.screenshot(path=pictures / f"{name}-{scheme}-{width}.png", full_page=True)
-        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1"):
+        if is_too_wide(page):
             too_wide.append(name)
-        page.close()
 
     assert too_wide == []
 
@@ -280,8 +89,7 @@ _IS_BESIDE = """() => {
 }"""
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "width"), OTHER_VIEWS)
 def test_series_is_edited_with_the_keyboard(open_page, pictures, scheme, width):
     """
     Each edit of a series is a button that the keyboard reaches, a question, and a message.
@@ -308,7 +116,7 @@ def test_series_is_edited_with_the_keyboard(open_page, pictures, scheme, width):
             page.get_by_role("button", name="Yes").wait_for()
             name = f"series-{label.replace(' ', '-').lower()}-{scheme}-{width}"
             page.screenshot(path=pictures / f"{name}.png", full_page=True)
-            if page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1"):
+            if is_too_wide(page):
                 too_wide.append(name)
             if page.locator(".recurring-jobs-preview").count() and page.evaluate(_IS_BESIDE):
                 beside.append(name)
@@ -348,6 +156,28 @@ def test_rule_is_shown_in_words_while_it_is_typed(open_page, rows, pictures, pag
     assert "SOMETIMES" in preview.inner_text()
 
 
+def test_crontab_is_shown_in_words_while_it_is_typed(open_page, rows):
+    """
+    The form of a periodic task follows what is typed; a button shows it without the script, too.
+    """
+    page = open_page(rows["periodic-task"])
+    preview = page.locator(".recurring-jobs-preview")
+    line = page.get_by_label("Crontab:", exact=True)
+
+    line.fill("30 7 * * mon-fri")
+    preview.get_by_text("Every week on Monday to Friday at 07:30").wait_for()
+    times = preview.locator("tbody time").count()
+    with page.expect_popup() as opened:
+        page.get_by_role("button", name="Show what it says").click()
+    whole = opened.value.locator("#content-main").inner_text()
+    line.fill("61 * * * *")
+    preview.locator(".errorlist").wait_for()
+
+    assert times == 10
+    assert "Every week on Monday to Friday at 07:30" in whole
+    assert "61" in preview.inner_text()
+
+
 def test_rule_is_shown_in_words_on_a_page_of_the_host(open_page, rows, pictures):
     """
     Outside the admin the form field shows words, times and faults while a rule is typed.
@@ -369,7 +199,7 @@ def test_rule_is_shown_in_words_on_a_page_of_the_host(open_page, rows, pictures)
     assert all(text.startswith("Fri ") and text.endswith(" 09:00") for text in times)
 
 
-def test_rule_is_shown_in_words_without_a_script(chromium, live_server, admin_user, pictures):
+def test_rule_is_shown_in_words_without_a_script(chromium, site, admin_user, pictures):
     """
     A browser that runs no script has the words and times when the form comes back.
     """
@@ -379,9 +209,9 @@ def test_rule_is_shown_in_words_without_a_script(chromium, live_server, admin_us
         java_script_enabled=False, viewport={"width": 360, "height": 900}
     )
     session = client.cookies["sessionid"].value
-    context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+    context.add_cookies([{"name": "sessionid", "value": session, "url": site}])
     page = context.new_page()
-    page.goto(f"{live_server.url}/events/new/")
+    page.goto(f"{site}/events/new/")
     page.get_by_label("Starts at").fill("2026-03-02 14:00")
     page.get_by_label("Recurrence rule").fill("FREQ=WEEKLY;BYDAY=MO,TH")
     page.get_by_label("Time zone").fill("Europe/Paris")
@@ -395,3 +225,47 @@ def test_rule_is_shown_in_words_without_a_script(chromium, live_server, admin_us
 
     assert "Every week on Monday and Thursday" in shown
     assert shown.count("15:00") == 10
+
+
+def test_calendar_is_turned_without_losing_what_was_typed(open_page, rows):
+    """
+    The months follow each other in place, also with the keyboard; the form stays as it is.
+    """
+    page = open_page(rows["todo"])
+    page.get_by_label("Title").fill("Water the garden")
+    month = page.locator(".recurring-jobs-months strong")
+    first = month.inner_text()
+
+    page.locator(".recurring-jobs-months a[rel=next]").click()
+    page.locator(".recurring-jobs-months a[rel=prev]", has_text=first).wait_for()
+    second = month.inner_text()
+    page.keyboard.press("Enter")  # on the link to the month after, which has the focus
+    page.locator(".recurring-jobs-months a[rel=prev]", has_text=second).wait_for()
+
+    assert len({first, second, month.inner_text()}) == 3
+    assert page.get_by_label("Title").input_value() == "Water the garden"
+
+
+def test_overview_refreshes_itself_and_says_when_it_could_not(open_page, rows):
+    """
+    After half a minute the page has what is new; where the site does not answer it says so.
+    """
+    page = open_page(rows["index"])
+    page.clock.install()
+    page.reload(wait_until="networkidle")
+    shown = page.locator(".recurring-jobs-piece-troubles")
+    before = shown.inner_text()
+    make_letter()
+
+    page.clock.fast_forward(31_000)
+    shown.get_by_text("4 dead letters wait for a person").wait_for()
+    stale = page.locator(".recurring-jobs-stale")
+    was_stale = stale.is_visible()
+    page.route("**/admin/recurring_jobs/", lambda route: route.fulfill(body="Sign in, please."))
+    page.clock.fast_forward(31_000)
+    stale.wait_for()
+
+    assert "3 dead letters wait for a person" in before
+    assert not was_stale
+    assert stale.inner_text() == "It could not be refreshed since."
+    assert "4 dead letters" in shown.inner_text()

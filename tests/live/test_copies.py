@@ -74,8 +74,18 @@ def test_a_visibility_timeout_shorter_than_the_task_runs_nothing_again(tmp_path,
     assert results == [("slow", "SUCCESS")]
 
 
+@pytest.mark.parametrize(
+    ("ignore_result", "said"),
+    [
+        pytest.param(True, "recurring_jobs.run.owed", id="without result"),
+        # It cannot be stored either, and Celery drops the message of what it takes for failed.
+        pytest.param(False, "Exception raised outside body", id="with result"),
+    ],
+)
 @pytest.mark.parametrize("broker", BROKERS)
-def test_an_outcome_is_told_when_the_database_is_back(tmp_path, migrated_database, broker):
+def test_an_outcome_is_told_when_the_database_is_back(
+    tmp_path, migrated_database, broker, ignore_result, said
+):
     """
     With the database away as a run ends, its success is on record later, and it ran once.
     """
@@ -91,7 +101,7 @@ def test_an_outcome_is_told_when_the_database_is_back(tmp_path, migrated_databas
                     "task": "host.lingers",
                     "args": arguments,
                     "task_id": "told-late",
-                    "ignore_result": True,
+                    "ignore_result": ignore_result,
                 }
             ]
         )
@@ -99,7 +109,7 @@ def test_an_outcome_is_told_when_the_database_is_back(tmp_path, migrated_databas
 
         proxy.close()
         stage.gate.touch()
-        stage.wait_until_said("recurring_jobs.run.owed", 1)
+        stage.wait_until_said(said, 1)
         assert stage.runs() == {"told-late": ("running", 0)}
         proxy.open()
 

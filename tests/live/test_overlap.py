@@ -127,7 +127,7 @@ def test_killed_run_does_not_stop_its_schedule(tmp_path, fresh_database, request
         work()
         on.wait_for(
             lambda: all(
-                any(row[2] and seconds_of(row[1]) > killed_at + 2 for row in each)
+                any(row[1] and row[2] and seconds_of(row[1]) > killed_at + 2 for row in each)
                 for each in rows().values()
             ),
             what="a later run of each schedule to end",
