@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import django
 import pytest
 
 from tests.services import SERVICES, temporary_database
+
+pytest_plugins = ["recurring_jobs.testing.pytest_plugin"]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,3 +86,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         tests = "1 test" if count == 1 else f"{count} tests"
         terminalreporter.line(f"{tests} with {service.name}; to have them run:")
         terminalreporter.line(f"    export {service.variable}={service.example}")
+
+
+@pytest.fixture
+def admins(settings: Any) -> list[str]:
+    """The addresses of the project's administrators, set in the form that this Django wants."""
+    address = "ann@example.com"
+    settings.ADMINS = [address] if django.VERSION >= (6,) else [("Ann", address)]
+    return [address]

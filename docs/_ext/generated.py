@@ -38,7 +38,7 @@ class CommandReference(SphinxDirective):
     """The help text of a management command, as ``manage.py help`` prints it."""
 
     required_arguments = 1
-    optional_arguments = 1
+    optional_arguments = 2
 
     def run(self) -> list[nodes.Node]:
         os.environ["COLUMNS"] = "88"  # argparse folds its lines at the width of the terminal

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from celery import shared_task
 from django.db import models
+from django.test import TestCase
 
 from recurring_jobs import (
     At,
@@ -45,6 +46,19 @@ from recurring_jobs.recurrence.forms import RecurrenceRuleFormField
 from recurring_jobs.recurrence.occurrences import GenerationReport, generate_occurrences
 from recurring_jobs.rules import Occurrence, Rule
 from recurring_jobs.runs.dead_letters import discard, requeue
+from recurring_jobs.testing import (
+    Attempt,
+    Clock,
+    RecurringJobsTestMixin,
+    Worker,
+    assert_dead_letter,
+    assert_fires,
+    assert_retried,
+    check_ledger,
+    fires_between,
+    generate_now,
+    run_until,
+)
 from tests.host.models import Course, Event, Lesson
 
 # Settings
@@ -221,3 +235,33 @@ def use_records(letter: DeadLetter) -> None:
     assert_type(Run.objects.unfinished().count(), int)
     assert_type(Fire.objects.get().nominal_at, datetime)
     assert_type(Schedule.objects.get().is_declared, bool)
+
+
+# Tests
+
+
+class NightTests(RecurringJobsTestMixin, TestCase):
+    """The kit in a test case."""
+
+    clock_at = begin
+
+    def test_night(self) -> None:
+        self.clock.move_by(timedelta(hours=1))
+        assert_type(self.worker.run_until(begin + timedelta(days=1)), list[Attempt])
+        self.assertDeadLetter("shop.clean", ConnectionError)
+
+
+def test_kit(jobs_clock: Clock, jobs_worker: Worker) -> None:
+    """The kit in a test for pytest."""
+    jobs_clock.move_to(begin)
+    assert_fires(paris, between=(begin, begin + timedelta(days=1)), at=[begin])
+    assert_type(fires_between("nightly", begin, begin + timedelta(days=1)), list[datetime])
+    with assert_retried("shop.clean", times=2) as retried:
+        attempts = jobs_worker.run_due()
+    assert_type([each.delay for each in retried], list[float])
+    assert_type([each.state for each in attempts], list[str])
+    assert_type(assert_dead_letter("shop.clean", "builtins.OSError"), DeadLetter)
+    rows: list[Task] = generate_now(Task, now=begin)
+    assert_type(rows[0].title, str)
+    assert_type(run_until(begin + timedelta(days=1), start=begin), list[Attempt])
+    check_ledger()

@@ -10,6 +10,13 @@ import django.utils.timezone
 from django.db import migrations, models
 
 
+def remove_triggers(_apps, schema_editor):
+    """Leave nothing of ours on the tables of django-celery-beat; ``migrate`` makes it anew."""
+    from recurring_jobs.periodic import change_feed
+
+    change_feed.uninstall(schema_editor.connection.alias)
+
+
 class Migration(migrations.Migration):
     initial = True
 
@@ -57,6 +64,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "beat",
                 "verbose_name_plural": "beats",
                 "default_permissions": ("view",),
+                "permissions": [("view_metrics", "Can view metrics")],
             },
         ),
         migrations.CreateModel(
@@ -466,7 +474,11 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "schedule",
                 "verbose_name_plural": "schedules",
-                "permissions": [("run_schedule", "Can run schedule now")],
+                "permissions": [
+                    ("run_schedule", "Can run schedules now"),
+                    ("pause_schedule", "Can pause, resume and skip schedules"),
+                    ("backfill_schedule", "Can backfill schedules"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -538,6 +550,16 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "arguments",
+                    models.JSONField(
+                        blank=True,
+                        editable=False,
+                        help_text="Those of this fire alone, until it is sent; empty for the schedule's.",
+                        null=True,
+                        verbose_name="arguments",
+                    ),
+                ),
+                (
                     "due_at",
                     models.DateTimeField(
                         blank=True,
@@ -571,6 +593,104 @@ class Migration(migrations.Migration):
                 "verbose_name": "fire",
                 "verbose_name_plural": "fires",
                 "ordering": ["-nominal_at"],
+            },
+        ),
+        migrations.CreateModel(
+            name="KeptAnswer",
+            fields=[
+                (
+                    "id",
+                    models.CharField(
+                        editable=False,
+                        max_length=64,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="digest of caller and key",
+                    ),
+                ),
+                (
+                    "fingerprint",
+                    models.CharField(max_length=64, verbose_name="digest of the request"),
+                ),
+                ("run_id", models.CharField(max_length=64, verbose_name="task id")),
+                (
+                    "status",
+                    models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="status"),
+                ),
+                ("body", models.TextField(blank=True, verbose_name="body")),
+                ("location", models.TextField(blank=True, verbose_name="location")),
+                (
+                    "claimed_at",
+                    models.DateTimeField(
+                        db_index=True,
+                        default=django.utils.timezone.now,
+                        verbose_name="claimed at",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "kept answer",
+                "verbose_name_plural": "kept answers",
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
+            name="Alert",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=255, unique=True, verbose_name="key")),
+                ("raised_at", models.DateTimeField(verbose_name="raised at")),
+                (
+                    "held_back",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="How many more there were since.",
+                        verbose_name="held back",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "alert",
+                "verbose_name_plural": "alerts",
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
+            name="Worker",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=255, unique=True, verbose_name="name")),
+                (
+                    "queues",
+                    models.JSONField(
+                        default=list,
+                        help_text="Those that it consumes.",
+                        verbose_name="queues",
+                    ),
+                ),
+                ("started_at", models.DateTimeField(verbose_name="started at")),
+                (
+                    "seen_at",
+                    models.DateTimeField(
+                        help_text="Last sign of life, by the clock of the database.",
+                        verbose_name="seen at",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "worker",
+                "verbose_name_plural": "workers",
+                "default_permissions": ("view",),
             },
         ),
         migrations.CreateModel(
@@ -642,7 +762,7 @@ class Migration(migrations.Migration):
                     "retried_from",
                     models.CharField(
                         blank=True,
-                        help_text="Task id of the dead letter that was sent again as this run.",
+                        help_text="Task id of the run that was sent again as this one.",
                         max_length=64,
                         verbose_name="retried from",
                     ),
@@ -785,7 +905,13 @@ class Migration(migrations.Migration):
                 "verbose_name": "run",
                 "verbose_name_plural": "runs",
                 "ordering": ["-created_at"],
-                "permissions": [("trigger_run", "Can trigger tasks")],
+                "permissions": [
+                    ("trigger_run", "Can trigger tasks"),
+                    ("cancel_run", "Can cancel runs"),
+                    ("requeue_run", "Can send runs again"),
+                    ("view_arguments", "Can view the arguments and results of tasks"),
+                    ("view_tracebacks", "Can view tracebacks"),
+                ],
                 "indexes": [
                     models.Index(fields=["created_at"], name="recurring_jobs_run_created"),
                     models.Index(fields=["state", "created_at"], name="recurring_jobs_run_state"),
@@ -848,4 +974,5 @@ class Migration(migrations.Migration):
                 fields=("schedule", "kind", "nominal_at"), name="recurring_jobs_fire_once"
             ),
         ),
+        migrations.RunPython(migrations.RunPython.noop, remove_triggers),
     ]
