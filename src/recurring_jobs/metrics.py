@@ -165,7 +165,7 @@ def _schedules(now: datetime) -> Iterator[Metric]:
         "recurring_jobs_schedules_overdue",
         "Schedules that should have fired 30 seconds ago, and that no beat has taken up.",
     )
-    overdue.add_metric([], count_up_to(overdue_schedules(now)))
+    overdue.add_metric([], count_up_to(overdue_schedules(now), MOST_ROWS))
     yield from (fires, known, overdue)
 
 
@@ -177,7 +177,7 @@ def _fires(now: datetime) -> Iterator[Metric]:
         labels=["state"],
     )
     for state in _WAITING_FIRES:
-        waiting.add_metric([str(state)], count_up_to(Fire.objects.filter(state=state)))
+        waiting.add_metric([str(state)], count_up_to(Fire.objects.filter(state=state), MOST_ROWS))
     published = (
         Fire.objects.filter(state=Fire.State.PUBLISHED, claimed_at__gte=now - WINDOW)
         .order_by("-claimed_at")
@@ -201,11 +201,11 @@ def _runs(now: datetime) -> Iterator[Metric]:
         "recurring_jobs_runs", "Runs on record that have not ended.", labels=["state"]
     )
     for state in _OPEN_RUNS:
-        unfinished.add_metric([str(state)], count_up_to(Run.objects.filter(state=state)))
+        unfinished.add_metric([str(state)], count_up_to(Run.objects.filter(state=state), MOST_ROWS))
     stuck = GaugeMetricFamily(
         "recurring_jobs_runs_stuck", "Runs that were lost, and that nobody has taken up."
     )
-    stuck.add_metric([], count_up_to(stuck_runs()))
+    stuck.add_metric([], count_up_to(stuck_runs(), MOST_ROWS))
     yield from (unfinished, stuck)
     yield from _recent_runs(now)
 

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.sites import all_sites
 from django.core.checks import run_checks
 from django_celery_beat.admin import PeriodicTaskAdmin as StockPeriodicTaskAdmin
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
@@ -33,6 +34,15 @@ print(sorted(foreign), pages["periodictask"])
 from recurring_jobs.admin.stock import stock_pages
 print(stock_pages())
 """
+
+
+@pytest.fixture(autouse=True)
+def no_site_stays():
+    """Forget the sites of a test, which the checks of the next one would look at."""
+    before = set(all_sites)
+    yield
+    for site in set(all_sites) - before:
+        all_sites.discard(site)
 
 
 @pytest.mark.parametrize("place", [-1, 0], ids=["after-them", "before-all"])
@@ -96,4 +106,3 @@ def test_check_names_site_model_and_what_to_type():
             "site.register(PeriodicTask, PeriodicTaskAdmin)",
         )
     ]
-    del site

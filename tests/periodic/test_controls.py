@@ -77,6 +77,18 @@ def test_task_enabled_in_another_tool_is_resumed(schedule):
     assert schedule.next_fire_at is not None
 
 
+def test_skipped_fire_is_not_skipped_twice(schedule):
+    """Whoever resumes after a skip has the skipped time next again; the next skip is another."""
+    first = controls.skip_next(schedule)
+    controls.resume(schedule)
+
+    second = controls.skip_next(schedule)
+
+    assert schedule.next_fire_at > second.nominal_at > first.nominal_at
+    schedule.refresh_from_db()
+    assert (schedule.skipped_count, Fire.objects.count()) == (2, 2)
+
+
 def test_next_fire_is_skipped_on_record(schedule):
     """
     The next time is left out with the name of the person, and the one after it follows.

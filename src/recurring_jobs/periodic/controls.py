@@ -85,17 +85,21 @@ def skip_next(schedule: Schedule, *, by: str = "", using: str | None = None) -> 
     using = using or router.db_for_write(Schedule)
     with transaction.atomic(using=using):
         row, task = _row(schedule, using)
-        if row.next_fire_at is None:
+        trigger, now = beat_tables.trigger_of(task), database_now(using)
+        at = row.next_fire_at
+        while at is not None:
+            fire = ledger.new_fire(row, task.name, policy.Taken(at), Fire.Kind.SCHEDULED, now)
+            at = upcoming.within_life(task, trigger.next_after(at))
+            # Whoever resumes a schedule or edits it makes a fire the next one that was skipped.
+            if ledger.unknown_fires([fire], using=using):
+                break
+        else:
             return None
-        taken = policy.Taken(row.next_fire_at)
-        fire = ledger.new_fire(row, task.name, taken, Fire.Kind.SCHEDULED, database_now(using))
         fire.state = Fire.State.SKIPPED
         fire.reason = f"Skipped by {by}." if by else "Skipped by hand."
         fire.save(using=using, force_insert=True)
-        following = beat_tables.trigger_of(task).next_after(row.next_fire_at)
         Schedule.objects.using(using).filter(pk=row.pk).update(
-            next_fire_at=upcoming.within_life(task, following),
-            skipped_count=F("skipped_count") + 1,
+            next_fire_at=at, skipped_count=F("skipped_count") + 1
         )
     schedule.refresh_from_db(using=using)
     return fire
