@@ -14,12 +14,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from recurring_jobs import metrics
 from recurring_jobs.metrics import DatabaseCollector, metrics_text
-from recurring_jobs.models import Beat, DeadLetter, Fire
+from recurring_jobs.models import Beat, DeadLetter, Tally
+from recurring_jobs.tallies import ATTEMPT_SECONDS, FIRE_LATENESS, count, observe
 from tests.admin.rows import make_fire, make_run, make_schedule
 from tests.deploy.tools import run_tool
 from tests.host.models import Todo
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def samples() -> dict[tuple[str, ...], float]:
@@ -79,36 +80,15 @@ def test_schedules_are_counted_by_state():
     assert told("recurring_jobs_healthy")["schedules",] == 0
 
 
-def test_lateness_is_a_histogram_of_the_last_fires():
-    """Scheduled fires of the last minutes, by seconds from nominal time to message."""
-    schedule, now = make_schedule(), timezone.now()
-    for number, (late, kind) in enumerate(
-        [(0.2, "scheduled"), (0.5, "scheduled"), (7, "scheduled"), (9, "manual")]
-    ):
-        nominal = now - timedelta(seconds=60 + number)
-        Fire.objects.create(
-            schedule=schedule,
-            task_id=str(number),
-            kind=kind,
-            state="published",
-            nominal_at=nominal,
-            claimed_at=nominal,
-            published_at=nominal + timedelta(seconds=late),
-        )
-    old = now - timedelta(hours=1)
-    Fire.objects.create(
-        schedule=schedule,
-        task_id="old",
-        state="published",
-        nominal_at=old,
-        claimed_at=old,
-        published_at=now,
-    )
+def test_lateness_is_a_histogram():
+    """Buckets hold all that are below, as Prometheus has it, and a sum goes with them."""
+    observe(FIRE_LATENESS, [0.2, 0.5, 7, 9_000])
 
     buckets = told("recurring_jobs_fire_lateness_seconds_bucket")
 
-    assert [buckets[each,] for each in ("0.5", "5", "10", "+Inf")] == [2, 2, 3, 3]
-    assert told("recurring_jobs_fire_lateness_seconds_gsum")[()] == pytest.approx(7.7)
+    assert [buckets[each,] for each in ("0.5", "5", "10", "3600", "+Inf")] == [2, 2, 3, 3, 4]
+    assert told("recurring_jobs_fire_lateness_seconds_sum")[()] == pytest.approx(9007.7)
+    assert told("recurring_jobs_fire_lateness_seconds_count")[()] == 4
 
 
 def test_fires_that_wait_are_counted():
@@ -123,29 +103,48 @@ def test_fires_that_wait_are_counted():
     }
 
 
-def test_runs_by_state_with_retries_and_durations():
-    """Unfinished runs exactly; of the last minutes how runs ended, how often, how long."""
-    now = timezone.now()
-    make_run("running", task="shop.pay", heartbeat_at=now)
-    for attempt, state in ((1, "succeeded"), (3, "failed")):
-        make_run(
-            state,
-            task="shop.pay",
-            attempt=attempt,
-            created_at=now,
-            started_at=now,
-            finished_at=now + timedelta(seconds=2),
-        )
-    make_run("succeeded", task="shop.old", created_at=now - timedelta(hours=1))
+def test_runs_that_have_not_ended():
+    """By state, exactly."""
+    make_run("running", task="shop.pay", heartbeat_at=timezone.now())
+    make_run("succeeded", task="shop.pay")
 
     assert told("recurring_jobs_runs") == {("queued",): 0, ("running",): 1, ("retrying",): 0}
-    assert told("recurring_jobs_recent_runs") == {
-        ("failed", "shop.pay"): 1,
-        ("succeeded", "shop.pay"): 1,
+
+
+def test_what_has_ended_only_grows():
+    """Each counter of a task is there from its first run on, so that the next step is seen."""
+    count("runs", "shop.pay", "failed", by=3)
+    count("retries", "shop.ship", by=2)
+    count("dead_letters", "shop.pay")
+    count("crashes", "shop.pay")
+    observe(ATTEMPT_SECONDS, [2, 90], subject="shop.pay")
+
+    assert told("recurring_jobs_runs_ended_total") == {
+        ("succeeded", "shop.pay"): 0,
+        ("failed", "shop.pay"): 3,
+        ("lost", "shop.pay"): 0,
+        ("skipped", "shop.pay"): 0,
+        ("succeeded", "shop.ship"): 0,
+        ("failed", "shop.ship"): 0,
+        ("lost", "shop.ship"): 0,
+        ("skipped", "shop.ship"): 0,
     }
-    assert told("recurring_jobs_recent_retries") == {("shop.pay",): 2}
-    buckets = told("recurring_jobs_run_duration_seconds_bucket")
-    assert [buckets[each, "shop.pay"] for each in ("1", "2.5", "+Inf")] == [0, 2, 2]
+    assert told("recurring_jobs_retries_total") == {("shop.pay",): 0, ("shop.ship",): 2}
+    assert told("recurring_jobs_dead_letters_total") == {("shop.pay",): 1, ("shop.ship",): 0}
+    assert told("recurring_jobs_crashes_total") == {("shop.pay",): 1, ("shop.ship",): 0}
+    buckets = told("recurring_jobs_attempt_duration_seconds_bucket")
+    assert [buckets[each, "shop.pay"] for each in ("1", "2.5", "300", "+Inf")] == [0, 1, 2, 2]
+
+
+def test_occurrences_made_are_counted_by_model():
+    """Each model of occurrences is there, also before its first row."""
+    count("occurrences", "host.Todo", by=5)
+
+    made = told("recurring_jobs_occurrences_total")
+
+    assert made["host.Todo",] == 5
+    assert len(made) > 1
+    assert sum(made.values()) == 5
 
 
 def test_dead_letters_are_counted_by_task():
@@ -193,6 +192,9 @@ def test_number_of_queries_is_fixed(monkeypatch):
         make_run("queued")
         make_run("succeeded", task=f"task-{number}", created_at=now)
         DeadLetter.objects.create(task=f"task-{number}", task_id=str(number))
+        Tally.objects.create(
+            id=str(number), name="runs", subject=f"task-{number}", detail="failed", value=1
+        )
     with CaptureQueriesContext(connection) as many:
         metrics_text()
 
@@ -200,6 +202,7 @@ def test_number_of_queries_is_fixed(monkeypatch):
     assert told("recurring_jobs_runs")["queued",] == 3
     assert len(told("recurring_jobs_dead_letters_open")) == 3
     assert len(told("recurring_jobs_fires_total")) == 2 * 4
+    assert len(told("recurring_jobs_crashes_total")) == 3
 
 
 def test_database_away_is_told(caplog):
@@ -229,6 +232,7 @@ def test_it_joins_a_registry_without_asking_the_database(django_assert_num_queri
 def test_promtool_finds_no_fault():
     """Names, units and help are as Prometheus' own checker wants them."""
     make_schedule(taken_count=1)
-    make_run("succeeded", created_at=timezone.now())
+    count("runs", "shop.pay", "failed")
+    observe(ATTEMPT_SECONDS, [2], subject="shop.pay")
 
     run_tool("PROMTOOL", "promtool", "check", "metrics", given=metrics_text()[0])

@@ -21,7 +21,7 @@ class RecurringJobsConfig(AppConfig):
             # It is read for each task; what is not there takes Django ten times as long.
             settings.RECURRING_JOBS = {}
 
-        from recurring_jobs import alerts, checks, deploy_checks, patience  # noqa: F401  checks register themselves
+        from recurring_jobs import alerts, checks, deploy_checks, patience, tallies  # noqa: F401  checks register themselves
         from recurring_jobs.management.after_migrate import sync_after_migrate
         from recurring_jobs.periodic import change_feed, failures
         from recurring_jobs.recurrence import links
@@ -33,6 +33,7 @@ class RecurringJobsConfig(AppConfig):
         patience.connect()
         recorder.connect()
         reaper.connect()
+        tallies.connect()
         links.connect()
         guard_logs()
         post_migrate.connect(change_feed.on_migrate, sender=self, weak=False)

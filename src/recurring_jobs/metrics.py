@@ -1,20 +1,18 @@
 """
 Figures for Prometheus, read from the database when they are asked for.
 
-They are right for any number of processes, since none of them keeps a count of its own,
-and they cost the same however long the tables are: a fixed number of queries, each by an
-index and over at most ``MOST_ROWS`` rows.
+They are right for any number of processes, and they cost the same however long the tables
+are: a fixed number of queries, each by an index and over at most ``MOST_ROWS`` rows.
 """
 
 from __future__ import annotations
 
 import logging
-from bisect import bisect_left
 from collections import Counter, defaultdict
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import DatabaseError, InterfaceError
+from django.db.models import Q
 from django.utils import timezone
 
 from recurring_jobs.exceptions import ExtraMissingError
@@ -27,39 +25,38 @@ from recurring_jobs.inspection.liveness import (
     overdue_schedules,
     stuck_runs,
 )
-from recurring_jobs.models import DeadLetter, Fire, Run, Schedule
+from recurring_jobs.models import DeadLetter, Fire, Run, Schedule, Tally
+from recurring_jobs.recurrence.layout import layout_of
 from recurring_jobs.recurrence.occurrences import recurring_models
 from recurring_jobs.recurrence.querysets import RecurringTemplateQuerySet
+from recurring_jobs.tallies import ATTEMPT_SECONDS, FIRE_LATENESS, NO_BOUND, SUM, Measure
 
 try:
     from prometheus_client import CollectorRegistry, exposition
     from prometheus_client.metrics_core import (
         CounterMetricFamily,
-        GaugeHistogramMetricFamily,
         GaugeMetricFamily,
+        HistogramMetricFamily,
     )
     from prometheus_client.registry import Collector
 except ImportError as error:  # pragma: no cover  a cell of tox without the extra
     raise ExtraMissingError("prometheus", "prometheus-client") from error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from prometheus_client.metrics_core import Metric
 
+    #: Values by name, subject and detail.
+    _Tallies = defaultdict[str, defaultdict[str, dict[str, float]]]
+
 logger = logging.getLogger(__name__)
 
-#: What is told of "lately" is of this long ago or later.
-WINDOW: Final = timedelta(minutes=15)
 #: More rows than this are not looked at, as no more are counted.
 MOST_ROWS: Final = MOST_COUNTED
 #: More schedules than this are not told one by one.
 MOST_SCHEDULES: Final = 1_000
-#: Upper bounds of the buckets of how late a fire went out, in seconds.
-LATENESS: Final = (0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600)
-#: Upper bounds of the buckets of how long a run took, in seconds.
-DURATIONS: Final = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
 
 _OUTCOMES: Final = ("taken", "missed", "skipped", "dropped")
 _WAITING_FIRES: Final = (Fire.State.WAITING, Fire.State.BUFFERED, Fire.State.CLAIMED)
@@ -69,6 +66,11 @@ _ENDED_RUNS: Final = (
     Run.State.FAILED,
     Run.State.LOST,
     Run.State.SKIPPED,
+)
+_COUNTED_BY_TASK: Final = (
+    ("retries", "recurring_jobs_retries", "Attempts that failed and were followed by another."),
+    ("crashes", "recurring_jobs_crashes", "Attempts whose worker was lost."),
+    ("dead_letters", "recurring_jobs_dead_letters", "Runs that gave up, and were kept."),
 )
 
 
@@ -169,7 +171,7 @@ def _schedules(now: datetime) -> Iterator[Metric]:
     yield from (fires, known, overdue)
 
 
-def _fires(now: datetime) -> Iterator[Metric]:
+def _fires(_now: datetime) -> Iterator[Metric]:
     waiting = GaugeMetricFamily(
         "recurring_jobs_fires_waiting",
         "Fires that have not gone out: waiting for their time, buffered behind another, or"
@@ -178,25 +180,10 @@ def _fires(now: datetime) -> Iterator[Metric]:
     )
     for state in _WAITING_FIRES:
         waiting.add_metric([str(state)], count_up_to(Fire.objects.filter(state=state), MOST_ROWS))
-    published = (
-        Fire.objects.filter(state=Fire.State.PUBLISHED, claimed_at__gte=now - WINDOW)
-        .order_by("-claimed_at")
-        .values_list("kind", "nominal_at", "published_at")[:MOST_ROWS]
-    )
-    late: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
-    for kind, nominal_at, published_at in published:
-        if kind == Fire.Kind.SCHEDULED and published_at is not None:
-            late[()].append(max(0.0, (published_at - nominal_at).total_seconds()))
     yield waiting
-    yield _histogram(
-        "recurring_jobs_fire_lateness_seconds",
-        "Seconds from nominal time to message, of the scheduled fires of the last 15 minutes.",
-        LATENESS,
-        late or {(): []},
-    )
 
 
-def _runs(now: datetime) -> Iterator[Metric]:
+def _runs(_now: datetime) -> Iterator[Metric]:
     unfinished = GaugeMetricFamily(
         "recurring_jobs_runs", "Runs on record that have not ended.", labels=["state"]
     )
@@ -207,45 +194,6 @@ def _runs(now: datetime) -> Iterator[Metric]:
     )
     stuck.add_metric([], count_up_to(stuck_runs(), MOST_ROWS))
     yield from (unfinished, stuck)
-    yield from _recent_runs(now)
-
-
-def _recent_runs(now: datetime) -> Iterator[Metric]:
-    ended: Counter[tuple[str, str]] = Counter()
-    retries: Counter[str] = Counter()
-    took: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
-    newest = (
-        Run.objects.filter(created_at__gte=now - WINDOW, state__in=_ENDED_RUNS)
-        .order_by("-created_at")
-        .values_list("task", "state", "attempt", "started_at", "finished_at")[:MOST_ROWS]
-    )
-    for task, state, attempt, started_at, finished_at in newest:
-        ended[task, state] += 1
-        retries[task] += max(0, attempt - 1)
-        if state != Run.State.SKIPPED and started_at and finished_at:
-            took[task,].append((finished_at - started_at).total_seconds())
-    count = GaugeMetricFamily(
-        "recurring_jobs_recent_runs",
-        "Runs of the last 15 minutes that have ended, by how.",
-        labels=["task", "state"],
-    )
-    for (task, state), number in sorted(ended.items()):
-        count.add_metric([task, state], number)
-    again = GaugeMetricFamily(
-        "recurring_jobs_recent_retries",
-        "Attempts after the first of the runs of the last 15 minutes that have ended.",
-        labels=["task"],
-    )
-    for task, number in sorted(retries.items()):
-        again.add_metric([task], number)
-    yield from (count, again)
-    yield _histogram(
-        "recurring_jobs_run_duration_seconds",
-        "Seconds from first start to end, of the runs of the last 15 minutes that have ended.",
-        DURATIONS,
-        dict(sorted(took.items())),
-        labels=["task"],
-    )
 
 
 def _workers(now: datetime) -> Iterator[Metric]:
@@ -274,6 +222,48 @@ def _templates(now: datetime) -> Iterator[Metric]:
     yield due
 
 
+def _tallies(_now: datetime) -> Iterator[Metric]:
+    """Tell what was counted since the tables were made."""
+    found = _found_tallies()
+    names = ("runs", *(name for name, _metric, _meaning in _COUNTED_BY_TASK))
+    # One that begins at 1 would not be seen to grow: each task has all of them.
+    tasks = sorted({task for name in names for task in found[name]})
+    ended = CounterMetricFamily(
+        "recurring_jobs_runs_ended",
+        "Runs on record that have ended, by how.",
+        labels=["task", "state"],
+    )
+    for task in tasks:
+        for state in _ENDED_RUNS:
+            ended.add_metric([task, str(state)], found["runs"][task].get(str(state), 0))
+    yield ended
+    for name, metric, meaning in _COUNTED_BY_TASK:
+        family = CounterMetricFamily(metric, meaning, labels=["task"])
+        for task in tasks:
+            family.add_metric([task], found[name][task].get("", 0))
+        yield family
+    occurrences = CounterMetricFamily(
+        "recurring_jobs_occurrences", "Occurrences made.", labels=["model"]
+    )
+    known = {layout_of(model).occurrence._meta.label for model in recurring_models()}
+    for model in sorted(known | found["occurrences"].keys()):
+        occurrences.add_metric([model], found["occurrences"][model].get("", 0))
+    yield occurrences
+    yield _histogram(
+        "recurring_jobs_attempt_duration_seconds",
+        "Seconds that an attempt at a run was at work, however it ended.",
+        ATTEMPT_SECONDS,
+        found,
+        labels=["task"],
+    )
+    yield _histogram(
+        "recurring_jobs_fire_lateness_seconds",
+        "Seconds from the nominal time of a scheduled fire to its message.",
+        FIRE_LATENESS,
+        found,
+    )
+
+
 _PARTS: Final[tuple[Callable[[datetime], Iterator[Metric]], ...]] = (
     _health,
     _beats,
@@ -283,26 +273,32 @@ _PARTS: Final[tuple[Callable[[datetime], Iterator[Metric]], ...]] = (
     _workers,
     _dead_letters,
     _templates,
+    _tallies,
 )
 
 
+def _found_tallies() -> _Tallies:
+    found: _Tallies = defaultdict(lambda: defaultdict(dict))
+    rows = Tally.objects.order_by("name", "subject", "detail")
+    is_measured = Q(name=ATTEMPT_SECONDS.name)
+    # Those have many rows for each task, and are not to crowd out the others.
+    for some in (rows.exclude(is_measured), rows.filter(is_measured)):
+        facts = some.values_list("name", "subject", "detail", "value")
+        for name, subject, detail, value in facts[:MOST_ROWS]:
+            found[name][subject][detail] = value
+    return found
+
+
 def _histogram(
-    name: str,
-    meaning: str,
-    bounds: Sequence[float],
-    values: Mapping[tuple[str, ...], Sequence[float]],
-    *,
-    labels: Sequence[str] = (),
+    name: str, meaning: str, measure: Measure, found: _Tallies, *, labels: Sequence[str] = ()
 ) -> Metric:
-    """Return the distribution of *values*, by the values of *labels*."""
-    metric = GaugeHistogramMetricFamily(name, meaning, labels=labels)
-    for of, each in values.items():
-        counts = [0] * (len(bounds) + 1)
-        for value in each:
-            counts[bisect_left(bounds, value)] += 1
-        below, buckets = 0, []
-        for bound, count in zip((*map(str, bounds), "+Inf"), counts, strict=True):
-            below += count
+    """Return how what was observed is distributed, by subject where there are *labels*."""
+    metric = HistogramMetricFamily(name, meaning, labels=labels)
+    for subject in found[measure.name] if labels else [""]:
+        counts = found[measure.name][subject]
+        below, buckets = 0.0, []
+        for bound in (*map(str, measure.bounds), NO_BOUND):
+            below += counts.get(bound, 0)
             buckets.append((bound, below))
-        metric.add_metric(of, buckets, sum(each))
+        metric.add_metric([subject] if labels else [], buckets, counts.get(SUM, 0))
     return metric

@@ -31,6 +31,7 @@ from recurring_jobs.recurrence.series import (
 )
 from recurring_jobs.runs.kept_answers import KeptAnswer
 from recurring_jobs.runs.models import Alert, DeadLetter, Run, TaskLock, Worker
+from recurring_jobs.tallies import Tally
 
 __all__ = [
     "Alert",
@@ -54,6 +55,7 @@ __all__ = [
     "Run",
     "Schedule",
     "ScheduleChange",
+    "Tally",
     "TaskLock",
     "Worker",
     "change_rule",

@@ -13,6 +13,7 @@ from celery.beat import Scheduler
 from django.db import connections, router
 from django.db.utils import DatabaseError, InterfaceError
 
+from recurring_jobs import tallies
 from recurring_jobs.conf import conf
 from recurring_jobs.inspection.databases import missing_migrations
 from recurring_jobs.models import Fire, Schedule
@@ -118,6 +119,7 @@ class DatabaseScheduler(Scheduler):
         super().close()
         using = router.db_for_write(Schedule)
         try:
+            tallies.flush()
             self._pulse.end(using=using)
         except (DatabaseError, InterfaceError):
             logger.warning("recurring_jobs.beat.database_away", exc_info=True)

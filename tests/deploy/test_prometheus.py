@@ -13,7 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from recurring_jobs.metrics import metrics_text
 from recurring_jobs.models import Beat
-from tests.admin.rows import make_letter, make_run, make_schedule
+from recurring_jobs.tallies import ATTEMPT_SECONDS, count, observe
+from tests.admin.rows import make_letter, make_schedule
 from tests.deploy.tools import DEPLOY, run_tool
 
 RULES = DEPLOY / "prometheus" / "recurring_jobs.rules.yml"
@@ -36,14 +37,15 @@ def queries() -> list[str]:
     return asked + [rule["expr"] for rule in rules()]
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_each_figure_that_is_asked_for_exists_with_its_labels():
     """Dashboard and rules name no metric and no label that the page does not have."""
     now = timezone.now()
     Beat.objects.create(name="web-1:7", started_at=now, ticked_at=now)
     make_schedule(taken_count=1)
-    make_run("succeeded", created_at=now)
     make_letter()
+    count("runs", "shop.pay", "failed")
+    observe(ATTEMPT_SECONDS, [2], subject="shop.pay")
     labels = {
         sample.name: set(sample.labels)
         for family in text_string_to_metric_families(metrics_text()[0].decode())

@@ -635,6 +635,34 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Tally",
+            fields=[
+                (
+                    "id",
+                    models.CharField(
+                        max_length=64, primary_key=True, serialize=False, verbose_name="id"
+                    ),
+                ),
+                ("name", models.CharField(max_length=32, verbose_name="name")),
+                (
+                    "subject",
+                    models.CharField(
+                        blank=True,
+                        help_text="Such as the name of a task.",
+                        max_length=255,
+                        verbose_name="subject",
+                    ),
+                ),
+                ("detail", models.CharField(blank=True, max_length=32, verbose_name="detail")),
+                ("value", models.FloatField(default=0, verbose_name="value")),
+            ],
+            options={
+                "verbose_name": "tally",
+                "verbose_name_plural": "tallies",
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
             name="Alert",
             fields=[
                 (

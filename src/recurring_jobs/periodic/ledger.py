@@ -11,6 +11,7 @@ from uuid import NAMESPACE_URL, uuid5
 from django.db import connections, transaction
 from django.db.models import F, Min
 
+from recurring_jobs import tallies
 from recurring_jobs.conf import conf
 from recurring_jobs.periodic import beat_fires, beat_tables, failures, policy, upcoming
 from recurring_jobs.periodic.locking import locked
@@ -120,9 +121,13 @@ def with_tasks(fires: Iterable[Fire], *, using: str) -> list[tuple[Fire, Any]]:
 
 def mark_published(fires: Iterable[Fire], *, now: datetime, using: str) -> None:
     """Record that the messages of *fires* are with the broker."""
+    fires = list(fires)
     Fire.objects.using(using).filter(
         pk__in=[fire.pk for fire in fires], state=Fire.State.CLAIMED
     ).update(state=Fire.State.PUBLISHED, published_at=now, due_at=None, arguments=None)
+    late = [now - fire.nominal_at for fire in fires if fire.kind == Fire.Kind.SCHEDULED]
+    seconds = [max(0.0, each.total_seconds()) for each in late]
+    tallies.observe(tallies.FIRE_LATENESS, seconds)
 
 
 def mark_refused(fire: Fire, reason: str, *, using: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from django.db import OperationalError, connections, models, transaction
 from django.db.models import Q
 
+from recurring_jobs import tallies
 from recurring_jobs.exceptions import RecurringJobsError
 from recurring_jobs.recurrence.insertion import (
     Draft,
@@ -98,6 +99,9 @@ def write_batch(layout: Layout, plans: Sequence[TemplatePlan], *, using: str) ->
     except Exception:  # noqa: BLE001  whatever it is, _write_alone() finds whose it is
         done = [_write_alone(layout, plan, using) for plan in plans]
     _write_notes(layout, done, using)
+    made = sum(len(plan.rows.insert) for plan in done if not plan.reason)
+    if made:
+        tallies.count("occurrences", layout.occurrence._meta.label, by=made)
     return done
 
 

@@ -10,6 +10,7 @@ from billiard.exceptions import WorkerLostError
 from celery import Task
 from django.db import router, transaction
 
+from recurring_jobs import tallies
 from recurring_jobs.exceptions import RunLostError
 from recurring_jobs.runs import failures, locks, rows
 from recurring_jobs.runs.execution import is_kept
@@ -97,6 +98,7 @@ def settle_loss(
         logger.warning(
             "recurring_jobs.run.lost", extra={**facts, **told, "lost_worker": run.worker}
         )
+        tallies.count("crashes", run.task)
         run_lost.send_robust(sender=run.task, run_id=run.pk, **told)
     if outcome is OnLost.RETRY:
         send()

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from django.db import DatabaseError, InterfaceError, connections, router
 
+from recurring_jobs import tallies
 from recurring_jobs.conf import conf
 from recurring_jobs.runs import rows
 from recurring_jobs.runs.models import Run
@@ -37,12 +38,15 @@ class Hold:
     """One start of a run, which this process holds until it has told what came of it."""
 
     run_id: str
+    task: str = ""
     token: str = field(default_factory=lambda: uuid4().hex)
     #: Whether the start is on record; with the database away it may not be.
     is_on_record: bool = False
     #: When it was last known for certain, by the monotonic clock.
     proven_at: float = field(default_factory=time.monotonic)
     is_taken: bool = False
+    #: When it began, by the same clock.
+    begun_at: float = field(default_factory=time.monotonic)
     #: What could not be told yet.
     owed: Callable[[], object] | None = None
 
@@ -137,12 +141,13 @@ class Heart:
         while self._thread is thread and self._pid == os.getpid():
             self._wake.wait(conf.heartbeat.total_seconds())
             self._wake.clear()
-            if self._held():
+            if self._held() or tallies.is_waiting():
                 self._beat_safely()
 
     def _beat_safely(self) -> None:
         try:
             self.beat()
+            tallies.flush()
         except (DatabaseError, InterfaceError):
             logger.warning("recurring_jobs.heartbeat.database_away", exc_info=True)
         except Exception:

@@ -15,6 +15,7 @@ from django.db import Error as DatabaseError
 from django.db import connections, router
 from kombu.exceptions import OperationalError
 
+from recurring_jobs import tallies
 from recurring_jobs.conf import conf
 from recurring_jobs.runs import headers
 from recurring_jobs.runs.arguments import is_as_sent
@@ -105,6 +106,7 @@ class Reaper:
         try:
             if self._presence is not None:
                 self._presence.tell()
+            tallies.flush()
             if now - self._in_sight_since >= lease().total_seconds():
                 reap(self._app)
             else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import datetime
 from functools import partial
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from django.db import connections, router
 from django.utils import timezone
 from kombu.exceptions import KombuError
 
+from recurring_jobs import tallies
 from recurring_jobs.exceptions import RunLostError
 from recurring_jobs.runs import failures, guard, locks, rows
 from recurring_jobs.runs.attempts import HOLD
@@ -203,6 +205,7 @@ def on_retry(sender: Any, request: Any, reason: Retry | None = None, **_: Any) -
         execution = execution_of(sender, request)
         exception = failures.sentence(execution, reason.exc)
         _tell(request, partial(rows.retry_run, execution, exception=exception))
+        tallies.count("retries", execution.task)
     logger.info(
         "recurring_jobs.run.retried",
         extra={**facts, "delay": delay, "exception_type": _type_of(reason.exc)},
@@ -332,7 +335,7 @@ def _goes_on(request: Any) -> bool:
 
 
 def _start(task: Any, request: Any) -> bool:
-    hold = Hold(request.id)
+    hold = Hold(request.id, task.name)
     setattr(request, HOLD, hold)
     if not _is_in_transaction():
         heart.hold(hold)
@@ -345,6 +348,9 @@ def _start(task: Any, request: Any) -> bool:
 def _tell(request: Any, tell: Callable[[], object]) -> None:
     """Write what came of a run; where the database is away, leave that to the heartbeats."""
     hold: Hold | None = getattr(request, HOLD, None)
+    if hold is not None:
+        took = time.monotonic() - hold.begun_at
+        tallies.observe(tallies.ATTEMPT_SECONDS, [took], subject=hold.task)
     try:
         tell()
     except DatabaseError:

@@ -10,6 +10,7 @@ from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from recurring_jobs import tallies
 from recurring_jobs.runs import failures
 from recurring_jobs.runs.clock import DatabaseNow
 from recurring_jobs.runs.execution import tracebacks_of
@@ -53,7 +54,10 @@ def end_run(execution: Execution, state: RunState, *, exception: str = "") -> bo
 
     It is not where somebody else holds the run by now, or where it has ended before.
     """
-    return _report(execution, state, {"finished_at": timezone.now(), "exception": exception})
+    is_believed = _report(execution, state, {"finished_at": timezone.now(), "exception": exception})
+    if is_believed:
+        tallies.count("runs", execution.task, state.value)
+    return is_believed
 
 
 def retry_run(execution: Execution, *, exception: str) -> bool:
@@ -123,7 +127,7 @@ def keep_letter(
     Store the dead letter of a run, unless there is one; return it and whether it is new.
     """
     arguments = execution.stored_arguments()
-    return DeadLetter.objects.get_or_create(
+    letter, is_new = DeadLetter.objects.get_or_create(
         task_id=execution.task_id,
         defaults={
             "task": execution.task,
@@ -140,6 +144,9 @@ def keep_letter(
             "attempts": max(1, execution.attempt),
         },
     )
+    if is_new:
+        tallies.count("dead_letters", execution.task)
+    return letter, is_new
 
 
 def new_run(execution: Execution, state: RunState, values: dict[str, Any]) -> Run:

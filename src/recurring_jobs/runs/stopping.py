@@ -11,6 +11,7 @@ from django.db import router
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from recurring_jobs import tallies
 from recurring_jobs.exceptions import RunEndedError
 from recurring_jobs.runs import locks
 from recurring_jobs.runs.models import Run
@@ -55,6 +56,7 @@ def cancel(run: Run, *, by: object = None, kill: bool = False) -> Cancelled:
     waiting = [RunState.QUEUED.value, RunState.RETRYING.value]
     if rows.filter(state__in=waiting, holder="").update(**ended):
         locks.free_run(run.pk)
+        tallies.count("runs", run.task, RunState.SKIPPED.value)
         _drop_message(run)
         outcome = Cancelled.ENDED
     elif not rows.unfinished().update(cancel_requested_at=now):
