@@ -7,7 +7,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.urls import reverse
 from kombu.exceptions import OperationalError
 
-from recurring_jobs.admin.actions import MOST_AT_ONCE
+from recurring_jobs.admin.action_pages import MOST_AT_ONCE
 from recurring_jobs.models import DeadLetter
 from tests.admin.rows import make_letter
 

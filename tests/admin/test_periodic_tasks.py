@@ -27,6 +27,7 @@ ACTIONS = {
 
 def choose(browser, action: str, *tasks: PeriodicTask):
     chosen = {"action": action, "_selected_action": [task.pk for task in tasks], "index": 0}
+    chosen["confirmed"] = "yes"  # to the question, where there is one
     return browser.post(LIST, chosen, follow=True)
 
 

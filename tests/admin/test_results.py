@@ -86,7 +86,7 @@ def test_result_is_sent_again_where_its_run_is_kept(boss, sent, django_capture_o
     make_run("succeeded", id="result-1", args=[1, "two"], kwargs={"days": 7})
     url = reverse("admin:django_celery_results_taskresult_send_again", args=[result.pk])
     form = boss.post(url).context["form"]
-    typed = {name: form[name].value() for name in ("args", "kwargs", "once")}
+    typed = {name: form[name].value() for name in ("args", "kwargs")}
 
     page = page_of(boss, result)
     assert "Yes, as it was." in page

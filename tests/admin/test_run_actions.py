@@ -91,12 +91,13 @@ def test_run_is_sent_again_with_edited_arguments(boss, sent, django_capture_on_c
     The form holds the arguments as they were; what is typed is sent as a run of its own.
     """
     run = make_run("succeeded", args=[1], kwargs={"days": 7})
-    form = boss.post(url_of(run, "send_again")).context["form"]
-    data = {"confirmed": "yes", "args": form["args"].value(), "once": form["once"].value()}
+    question = boss.post(url_of(run, "send_again")).context
+    typed = {"args": question["form"]["args"].value(), "kwargs": '{"days": 8}'}
+    data = {"confirmed": "yes", "once": question["once"], **typed}
 
     for _click in range(2):
         with django_capture_on_commit_callbacks(execute=True):
-            boss.post(url_of(run, "send_again"), {**data, "kwargs": '{"days": 8}'})
+            boss.post(url_of(run, "send_again"), data)
 
     assert [(each["args"], each["kwargs"]) for each in sent] == [([1], {"days": 8})]
     new = Run.objects.exclude(pk=run.pk).get()

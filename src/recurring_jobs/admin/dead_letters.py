@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from recurring_jobs.admin import shown
-from recurring_jobs.admin.actions import ObjectAction, ObjectActionsMixin
+from recurring_jobs.admin.action_pages import ObjectActionsMixin
+from recurring_jobs.admin.actions import ObjectAction
 from recurring_jobs.admin.arguments import ArgumentsForm, edited
 from recurring_jobs.admin.bases import RecordAdmin
 from recurring_jobs.admin.filters import RecentValuesFilter, TaskFilter

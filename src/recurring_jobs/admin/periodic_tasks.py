@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002  the signatures of the base
 """
 django-celery-beat's page of periodic tasks, with the permissions that its actions lack.
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import router
 from django.http import HttpResponse, HttpResponseNotAllowed
@@ -20,6 +21,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_celery_beat.admin import PeriodicTaskAdmin as StockPeriodicTaskAdmin
 from django_celery_beat.models import PeriodicTask
 
+from recurring_jobs.admin.action_pages import ObjectActionsMixin
+from recurring_jobs.admin.actions import ObjectAction
 from recurring_jobs.admin.bases import BoundedMixin
 from recurring_jobs.admin.rights import VIEW_ARGUMENTS, GuardedMixin
 from recurring_jobs.admin.schedule_actions import ARGUMENT_FIELDS
@@ -59,8 +62,33 @@ def _fieldsets() -> Any:
     )
 
 
+class RunTask(ObjectAction):
+    """Fire the schedules of tasks that were chosen in the list."""
+
+    name = "run_tasks"
+    permission = "run"
+    bulk_label = gettext_lazy("Run selected tasks")
+
+    def question(self, count: int) -> str:
+        text = ngettext(
+            "Send this task to a worker now? Its next fire stays as it is.",
+            "Send these %(count)d tasks to a worker now? Their next fires stay as they are.",
+            count,
+        )
+        return text % {"count": count}
+
+    def perform(self, request: HttpRequest, obj: Any, options: dict[str, Any]) -> str:
+        schedule, _created = Schedule.objects.get_or_create(periodic_task=obj)
+        controls.fire_now(schedule)
+        return _("Fired by hand.")
+
+    def summary(self, count: int) -> str:
+        text = ngettext("%(count)d task was fired.", "%(count)d tasks were fired.", count)
+        return text % {"count": count}
+
+
 @replaces(PeriodicTask, StockPeriodicTaskAdmin)
-class PeriodicTaskAdmin(GuardedMixin, BoundedMixin, StockPeriodicTaskAdmin):  # type: ignore[misc]
+class PeriodicTaskAdmin(ObjectActionsMixin, GuardedMixin, BoundedMixin, StockPeriodicTaskAdmin):  # type: ignore[misc]
     """
     Periodic tasks: enabling and disabling need that for pausing, running its own.
 
@@ -191,21 +219,9 @@ class PeriodicTaskAdmin(GuardedMixin, BoundedMixin, StockPeriodicTaskAdmin):  # 
             self._log(request, [task], _("Disabled.") if task.enabled else _("Enabled."))
 
     @admin.action(permissions=["run"], description=gettext_lazy("Run selected tasks"))
-    def run_tasks(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+    def run_tasks(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         """Fire each task's schedule by hand, with all its options, on the ledger."""
-        done = 0
-        for task in queryset:
-            schedule, _created = Schedule.objects.get_or_create(periodic_task=task)
-            try:
-                controls.fire_now(schedule)
-            except RecurringJobsError as error:
-                self.message_user(request, str(error), messages.ERROR)
-            else:
-                done += 1
-                self._log(request, [task], _("Fired by hand."))
-        if done:
-            text = ngettext("%(count)d task was fired.", "%(count)d tasks were fired.", done)
-            self.message_user(request, text % {"count": done}, messages.SUCCESS)
+        return self.act_on_many(request, RunTask(), queryset)
 
     def _log(self, request: HttpRequest, tasks: list[Any], sentence: str) -> None:
         for task in tasks:

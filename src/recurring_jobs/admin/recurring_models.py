@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recurring_jobs.admin import shown
-from recurring_jobs.admin.actions import ObjectActionsMixin
+from recurring_jobs.admin.action_pages import ObjectActionsMixin
 from recurring_jobs.admin.bases import ModelAdmin, StyledMixin
 from recurring_jobs.admin.months import month_calendar
 from recurring_jobs.admin.series_actions import OCCURRENCE_ACTIONS, actions_for

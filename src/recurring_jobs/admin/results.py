@@ -15,7 +15,7 @@ from django_celery_results.admin import TaskResultAdmin as StockTaskResultAdmin
 from django_celery_results.models import GroupResult, TaskResult
 
 from recurring_jobs.admin import shown
-from recurring_jobs.admin.actions import ObjectActionsMixin
+from recurring_jobs.admin.action_pages import ObjectActionsMixin
 from recurring_jobs.admin.bases import RecordAdmin
 from recurring_jobs.admin.filters import RecentValuesFilter
 from recurring_jobs.admin.result_texts import (

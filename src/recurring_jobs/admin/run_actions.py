@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from django import forms
 from django.utils.translation import gettext as _
@@ -79,16 +78,6 @@ class Cancel(ObjectAction):
         return text % {"count": count}
 
 
-class SendAgainForm(ArgumentsForm):
-    """The arguments, and what makes one message of a double click."""
-
-    once = forms.CharField(widget=forms.HiddenInput, max_length=64)
-
-    def __init__(self, data: Any, args: list[Any], kwargs: dict[str, Any]) -> None:
-        super().__init__(data, args, kwargs)
-        self.initial["once"] = uuid4().hex
-
-
 class SendAgain(ObjectAction):
     """Send the task of a run that has ended once more, with its arguments or with others."""
 
@@ -121,7 +110,7 @@ class SendAgain(ObjectAction):
         run = self.run_of(obj)
         if run is None or not sees_arguments(request):
             return None  # then it is sent as it was
-        return SendAgainForm(data, run.args, run.kwargs)
+        return ArgumentsForm(data, run.args, run.kwargs)
 
     def perform(self, request: HttpRequest, obj: Any, options: dict[str, Any]) -> str:
         run = self.run_of(obj)
@@ -129,7 +118,7 @@ class SendAgain(ObjectAction):
             raise ArgumentsNotHeldError(obj.task_id)
         changed = edited(options, run.args, run.kwargs)
         with broker_of(loaded_app()):
-            task_id = resending.send_again(run, once=options.get("once", ""), **changed)
+            task_id = resending.send_again(run, **changed)
         sentence = (
             _("Task %(task)s was sent again with edited arguments, as %(task_id)s.")
             if changed

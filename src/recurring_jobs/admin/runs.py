@@ -12,7 +12,7 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy
 
 from recurring_jobs.admin import shown
-from recurring_jobs.admin.actions import ObjectActionsMixin
+from recurring_jobs.admin.action_pages import ObjectActionsMixin
 from recurring_jobs.admin.bases import RecordAdmin
 from recurring_jobs.admin.filters import TaskFilter
 from recurring_jobs.admin.rights import VIEW_ARGUMENTS, VIEW_TRACEBACKS, GuardedMixin

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recurring_jobs.admin import shown
-from recurring_jobs.admin.actions import ObjectActionsMixin
+from recurring_jobs.admin.action_pages import ObjectActionsMixin
 from recurring_jobs.admin.bases import BoundedMixin, ModelAdmin, StyledMixin
 from recurring_jobs.admin.fires import latest_fires, outcome, outcome_table, with_runs
 from recurring_jobs.admin.rights import VIEW_ARGUMENTS, GuardedMixin, sees_arguments

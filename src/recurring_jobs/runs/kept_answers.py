@@ -20,7 +20,11 @@ _ATTEMPTS: Final = 3
 
 
 class KeptAnswer(models.Model):
-    """What a request with an idempotency key was answered; without status it is under way."""
+    """
+    What a request with an idempotency key, or a form of the admin, was answered.
+
+    Without status it is under way.
+    """
 
     id = models.CharField(
         _("digest of caller and key"), max_length=64, primary_key=True, editable=False
@@ -81,6 +85,12 @@ def claim(answer_id: str, fingerprint: str) -> tuple[KeptAnswer | None, bool]:
         if found is not None:
             return found, False
     return None, False
+
+
+def find(answer_id: str) -> KeptAnswer | None:
+    """Return the row of *answer_id*, if a request has claimed it."""
+    rows = KeptAnswer.objects.using(router.db_for_write(KeptAnswer))
+    return rows.filter(pk=answer_id).first()
 
 
 def kept_before(before: datetime) -> models.QuerySet[KeptAnswer]:
