@@ -55,6 +55,7 @@ ACTIONS = {
     "recurring_jobs_deadletter_discard": "recurring_jobs.discard_deadletter",
     "recurring_jobs_run_send_again": "recurring_jobs.requeue_run",
     "recurring_jobs_run_cancel": "recurring_jobs.cancel_run",
+    "recurring_jobs_run_purge_queue": "recurring_jobs.purge_queue",
     "recurring_jobs_tasklock_break": "recurring_jobs.break_tasklock",
     "recurring_jobs_schedule_run_now": "recurring_jobs.run_schedule",
     "recurring_jobs_schedule_pause": "recurring_jobs.pause_schedule",
@@ -80,6 +81,8 @@ READ_ONLY = {
     "django_celery_beat_periodictask_trigger_preview",
     *(f"host_{each}_recurrence_preview" for each in ("todo", "course", "event", "subscription")),
 }
+#: Addresses that are of no row.
+WITHOUT_ROW = {"recurrence_preview", "trigger_preview", "purge_queue"}
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 
 
@@ -159,7 +162,7 @@ def parts_of(name: str) -> tuple[str, str]:
 
 def url_of(name: str, rows: dict[str, Any]) -> str:
     model, page = parts_of(name)
-    has_row = page not in {"changelist", "add", "recurrence_preview", "trigger_preview"}
+    has_row = page not in {"changelist", "add", *WITHOUT_ROW}
     return reverse(f"admin:{name}", args=[rows[model].pk] if has_row else [])
 
 
@@ -335,7 +338,7 @@ SUITED = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name in ACTIONS if not name.startswith("host_")])
+@pytest.mark.parametrize("name", SUITED)
 def test_each_action_is_on_record(boss, name):
     """
     What was done stands in the admin's log: by whom, to what, and in a sentence.

@@ -7,6 +7,7 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
+from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
@@ -16,6 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from recurring_jobs.admin import shown
 from recurring_jobs.admin.overview_charts import clock, line, minute, most_runs, outcome_bars
+from recurring_jobs.admin.queue_purge import purge_url
 from recurring_jobs.exceptions import RecurringJobsError
 from recurring_jobs.inspection import consumed_queues, loaded_app, queue_sizes
 from recurring_jobs.inspection.coming import coming_fires
@@ -218,7 +220,9 @@ def _queues(view: _View) -> dict[str, Any]:
         sizes = queue_sizes(app, consumed_queues(app))
     except RecurringJobsError as error:
         return {"is_asked": True, "problem": str(error)}
-    return {"is_asked": True, "sizes": sizes}
+    purge = purge_url(view.request, view.site)
+    token = get_token(view.request) if purge else ""
+    return {"is_asked": True, "sizes": sizes, "purge_url": purge, "csrf_token": token}
 
 
 #: What each trouble is called, and the list that shows it.

@@ -15,6 +15,7 @@ from recurring_jobs.admin import shown
 from recurring_jobs.admin.action_pages import ObjectActionsMixin
 from recurring_jobs.admin.bases import RecordAdmin
 from recurring_jobs.admin.filters import TaskFilter
+from recurring_jobs.admin.queue_purge import PurgesMixin
 from recurring_jobs.admin.rights import VIEW_ARGUMENTS, VIEW_TRACEBACKS, GuardedMixin
 from recurring_jobs.admin.run_actions import Cancel, SendAgain
 from recurring_jobs.models import DeadLetter, Run, TaskLock
@@ -41,7 +42,7 @@ RUN_KINDS = {
 
 
 @admin.register(Run)
-class RunAdmin(ObjectActionsMixin, GuardedMixin, RecordAdmin):
+class RunAdmin(PurgesMixin, ObjectActionsMixin, GuardedMixin, RecordAdmin):
     """Each execution of a task that is kept."""
 
     object_actions = (SendAgain(), Cancel())

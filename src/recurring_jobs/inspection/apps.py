@@ -46,7 +46,11 @@ def broker_connection(app: Celery) -> Iterator[Connection]:
     _check_driver(app)
     with broker_of(app), app.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=5)
-        yield connection
+        try:
+            yield connection
+        except connection.connection_errors as error:
+            # Those of a client, such as redis-py, need not be an OSError.
+            raise OperationalError(str(error)) from error
 
 
 def _check_driver(app: Celery) -> None:

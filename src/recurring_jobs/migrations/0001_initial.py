@@ -937,6 +937,7 @@ class Migration(migrations.Migration):
                     ("trigger_run", "Can trigger tasks"),
                     ("cancel_run", "Can cancel runs"),
                     ("requeue_run", "Can send runs again"),
+                    ("purge_queue", "Can purge queues"),
                     ("view_arguments", "Can view the arguments and results of tasks"),
                     ("view_tracebacks", "Can view tracebacks"),
                 ],

@@ -136,6 +136,7 @@ class Run(models.Model):
             ("trigger_run", _("Can trigger tasks")),
             ("cancel_run", _("Can cancel runs")),
             ("requeue_run", _("Can send runs again")),
+            ("purge_queue", _("Can purge queues")),
             ("view_arguments", _("Can view the arguments and results of tasks")),
             ("view_tracebacks", _("Can view tracebacks")),
         ]
