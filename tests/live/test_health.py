@@ -134,18 +134,29 @@ def test_worker_that_ends_as_it_should_leaves_no_row(host):
 
 
 def test_stuck_runs(host, tmp_path):
-    """A run whose worker was killed, and nobody is there to take it up."""
+    """With heartbeats as they come: a run whose worker was killed, and nobody takes it up."""
+    del host.env["HOST_HEARTBEAT"]
     worker = host.worker()
     diary = tmp_path / "diary"
     host.python(f"from tests.host.tasks import lingers; lingers.delay('{diary}', '{tmp_path}/go')")
     wait_until(diary.exists, seconds=40, what="the run")
 
-    worker.kill()
-    # Lost after three heartbeats, and stuck when nobody has taken it up 30 seconds later.
-    wait_until(
-        lambda: "runs" in state(host)[1], seconds=3 * 2 + TOLD + PATIENCE, what="it to be told"
-    )
+    time.sleep(TOLD / 2)  # long enough for a heartbeat
+    assert state(host) == (200, {})
 
+    worker.kill()
+    killed_at = time.time()
+    asked_at = []
+
+    def is_told() -> bool:
+        asked_at.append(time.time() - killed_at)
+        return state(host)[0] == 503
+
+    wait_until(is_told, seconds=TOLD + PATIENCE, what="503")
+
+    # By when it was asked, since an answer takes long where many tests run.
+    assert [at for at in asked_at[:-1] if at >= TOLD] == []
+    assert set(state(host)[1]) == {"runs"}
     assert exit_code(host, "runs") == 1
 
 

@@ -12,9 +12,12 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils import timezone
 
+from recurring_jobs.conf import conf
 from recurring_jobs.exceptions import UnknownHealthPartError
 from recurring_jobs.inspection import DATABASE_PARTS, health
 from recurring_jobs.models import Beat, Worker
+from recurring_jobs.runs.heartbeats import lease
+from recurring_jobs.runs.reaper import LOOKS
 from tests.admin.rows import make_fire, make_run, make_schedule
 from tests.live.processes import wait_until
 
@@ -47,7 +50,7 @@ def wrong_clock() -> None:
 
 
 def lost_run() -> None:
-    make_run("running", heartbeat_at=timezone.now() - timedelta(seconds=61))
+    make_run("running", heartbeat_at=timezone.now() - timedelta(seconds=31))
 
 
 def unsent_fire() -> None:
@@ -93,7 +96,8 @@ def test_all_is_well_where_all_works():
     """A beat that ticks, a schedule that is to fire, a run at work."""
     make_beat(age=20, skew=1)
     make_schedule(next_fire_at=timezone.now() + timedelta(hours=1))
-    make_run("running", heartbeat_at=timezone.now())
+    # As late as one may be that a living worker or beat is about to take up.
+    make_run("running", heartbeat_at=timezone.now() - lease() - conf.heartbeat / LOOKS)
 
     assert problems() == {}
 

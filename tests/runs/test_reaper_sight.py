@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from types import SimpleNamespace
+
 import pytest
 from celery import Celery
 from django.db import DatabaseError, connection
@@ -11,7 +14,7 @@ from recurring_jobs import BaseTaskWithRetry
 from recurring_jobs.conf import conf
 from recurring_jobs.models import Run
 from recurring_jobs.runs.heartbeats import lease
-from recurring_jobs.runs.reaper import Reaper, reap
+from recurring_jobs.runs.reaper import LOOKS, Reaper, reap
 from tests.runs.test_reaper import silent
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -69,9 +72,24 @@ def test_a_new_process_watches_for_a_lease_first(reaper, clock):
 
 def test_a_lost_run_is_found_within_three_heartbeats():
     """
-    A lease and the longest time between two looks are three heartbeats.
+    A lease and the longest time between two looks are less than three heartbeats, when health
+    tells that nobody has taken the run up.
     """
-    assert lease() + conf.heartbeat / 2 == 3 * conf.heartbeat
+    assert lease() + conf.heartbeat / LOOKS <= 3 * conf.heartbeat - timedelta(seconds=2)
+
+
+def test_a_worker_says_that_it_lives_at_every_other_look(app, clock):
+    """
+    More looks for lost runs are no more writes.
+    """
+    told = []
+    presence = SimpleNamespace(tell=lambda: told.append(clock.now), end=lambda: None)
+    reaper = Reaper(app, presence=presence, clock=clock)
+    for _ in range(4 * LOOKS):
+        clock.now += conf.heartbeat.total_seconds() / LOOKS
+        reaper.look()
+
+    assert len(told) == 4 * 2
 
 
 def test_a_process_that_was_stopped_begins_anew(reaper, clock):

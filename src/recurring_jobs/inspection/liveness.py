@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 BEAT_SILENT_AFTER: Final = timedelta(seconds=30)
 #: A schedule whose next fire is this long past is overdue.
 OVERDUE_AFTER: Final = timedelta(seconds=30)
-#: A run that gave no sign of life for three heartbeats is lost; by then it is taken up.
-REAPED_WITHIN: Final = timedelta(seconds=30)
+#: A lost run is taken up within three heartbeats; a busy machine has at least so long.
+STUCK_AFTER: Final = timedelta(seconds=20)
 #: A worker says each half heartbeat that it lives; one that is silent for longer does not.
 WORKER_SILENT_AFTER: Final = timedelta(seconds=20)
 #: A run that waits for longer, in a queue that no worker consumes, is left lying.
@@ -110,7 +110,7 @@ def overdue_schedules(now: datetime) -> QuerySet[Schedule]:
 
 def stuck_runs() -> QuerySet[Run]:
     """Return the runs that were lost so long ago that somebody should have taken them up."""
-    return Run.objects.silent_for(3 * conf.heartbeat + REAPED_WITHIN)
+    return Run.objects.silent_for(max(STUCK_AFTER, 3 * conf.heartbeat))
 
 
 def living_workers(now: datetime) -> QuerySet[Worker]:

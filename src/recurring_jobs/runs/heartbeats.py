@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 #: A run is lost when it has not beaten for so many heartbeats. Whoever looks for such runs
-#: does so twice a heartbeat, so that each is found within three.
+#: does so four times a heartbeat, so that each is found well within three.
 LEASE = 2.5
 
 
