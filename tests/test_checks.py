@@ -492,4 +492,4 @@ def test_table_of_ids_is_complete():
     lines = (checks.__doc__ or "").splitlines()
     listed = [line[:4] for line in lines if line[:1] in "EW" and line[1:4].isdigit()]
 
-    assert listed == [f"E{n:03}" for n in range(1, 12)] + [f"W{n:03}" for n in range(1, 16)]
+    assert listed == [f"E{n:03}" for n in range(1, 12)] + [f"W{n:03}" for n in range(1, 17)]

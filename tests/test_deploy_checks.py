@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import warnings as warnings_module
+from types import ModuleType
+from typing import Any
 
 import pytest
 from celery import current_app
+from django.contrib.auth.decorators import login_required
+from django.urls import include, path
+from django_celery_results.views import task_status
 
 from tests.test_checks import found
 
@@ -133,3 +140,49 @@ def test_broker_that_is_waited_for_without_end(settings, limited, options, named
 
     assert warnings().get("W014", "").startswith(named)
     assert ("W014" in warnings()) == bool(named)
+
+
+@pytest.fixture
+def mount(settings):
+    """Have these patterns be the project's URLs."""
+
+    def become(*patterns: Any) -> None:
+        urls = ModuleType("made_urls")
+        urls.urlpatterns = list(patterns)
+        settings.ROOT_URLCONF = urls
+
+    with warnings_module.catch_warnings():
+        warnings_module.simplefilter("ignore")  # of that package, about its own URLs
+        importlib.import_module("django_celery_results.urls")
+        yield become
+
+
+@pytest.mark.parametrize("below", ["", "celery/"])
+def test_results_for_everybody(mount, below):
+    """W016: the pages that tell what a task returned are mounted, wherever that is."""
+    mount(path(below, include([path("results/", include("django_celery_results.urls"))])))
+
+    told = warnings()["W016"]
+
+    assert "without a login (celery-group_status, celery-is_group_successful," in told
+    assert "GET runs/<id>" in found(deploy=True)["W016"].hint
+
+
+def test_results_for_those_who_logged_in(mount, settings):
+    """A page behind a login, or a project where all of them are, is not told of."""
+    mount(path("<task_id>", login_required(task_status)))
+    wrapped = warnings()
+    mount(path("results/", include("django_celery_results.urls")))
+    settings.MIDDLEWARE = [
+        *settings.MIDDLEWARE,
+        "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    ]
+
+    assert "W016" not in wrapped | warnings()
+
+
+def test_project_without_pages(settings):
+    """A project that serves none has none that is open."""
+    settings.ROOT_URLCONF = None
+
+    assert "W016" not in warnings()

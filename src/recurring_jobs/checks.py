@@ -33,6 +33,8 @@ W013  (deploy) Flower is configured, and open
 W014  (deploy) a broker that says nothing is waited for without end
 W015  an admin site has a page of django-celery-beat or -results as it comes,
       which lets people run and disable tasks who may only look
+W016  (deploy) the URLs of django-celery-results are mounted, which tell anybody
+      what tasks returned
 ====  =====================================================================
 """
 

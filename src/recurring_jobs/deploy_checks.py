@@ -1,9 +1,13 @@
-"""Checks of ``manage.py check --deploy``: W010 to W014 of the table in ``checks``."""
+"""Checks of ``manage.py check --deploy``: W010 to W014 and W016 of the table in ``checks``."""
 
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any, Final
+
+from django.conf import settings
+from django.urls import URLPattern, URLResolver, get_resolver
 
 from recurring_jobs.checks import as_warning, celery_setting, project_check
 from recurring_jobs.exceptions import CeleryAppMissingError
@@ -23,6 +27,8 @@ _REDIS: Final = ("redis", "rediss", "sentinel")
 _NOT_THEIRS: Final = ("celery.", "recurring_jobs.")
 #: How many are named.
 _MOST_NAMED: Final = 3
+#: With it every page asks for a login that does not say otherwise.
+_LOG_IN: Final = "django.contrib.auth.middleware.LoginRequiredMiddleware"
 _YES: Final = ("1", "true", "yes", "on")
 
 
@@ -111,6 +117,36 @@ def broker_is_not_waited_for_without_end() -> Iterator[CheckMessage]:
             " nothing is waited for without end.",
             "Leave it away: the app sets it.",
         )
+
+
+@project_check(deploy=True)
+def results_are_not_open() -> Iterator[CheckMessage]:
+    """W016."""
+    if not getattr(settings, "ROOT_URLCONF", None) or _LOG_IN in settings.MIDDLEWARE:
+        return
+    # Wrapped, as in login_required(), a view is another one.
+    found = sorted({each.name or str(each.pattern) for each in _patterns() if _is_open(each)})
+    if found:
+        yield as_warning(
+            "W016",
+            "The URLs of django-celery-results are mounted: whoever knows or guesses the id of"
+            f" a task is told what it returned or raised, without a login ({_named(found)}).",
+            "Take include('django_celery_results.urls') out of your URLs; GET runs/<id> of"
+            " recurring_jobs.api.urls tells the same to those who may know.",
+        )
+
+
+def _patterns(resolver: URLResolver | None = None) -> Iterator[URLPattern]:
+    for each in (resolver or get_resolver()).url_patterns:
+        if isinstance(each, URLResolver):
+            yield from _patterns(each)
+        else:
+            yield each
+
+
+def _is_open(pattern: URLPattern) -> bool:
+    theirs = sys.modules.get("django_celery_results.views")  # there where its URLs are
+    return theirs is not None and any(pattern.callback is each for each in vars(theirs).values())
 
 
 def _tasks() -> dict[str, Any]:
