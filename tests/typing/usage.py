@@ -1,7 +1,8 @@
 """
 How users write it, read by a type checker and never run.
 
-``assert_type`` says what they get; an error here means that their code has one.
+``assert_type`` says what they get; an error here means that their code has one. mypy and
+pyright read it; what only mypy can know stands in usage_of_fields.py.
 """
 
 from __future__ import annotations
@@ -174,9 +175,6 @@ def use_layouts(event: Event, course: Course, lesson: Lesson) -> None:
     assert_type(Course.objects.filter(title="").set_aside().get(), Course)
     assert_type(Lesson.objects.filter(title="").upcoming().get(), Lesson)
     assert_type(Task.objects.due().filter(title="").upcoming(moment).get(), Task)
-    assert_type(lesson.recurrence_parent, Course | None)
-    assert_type(course.occurrences.get(), Lesson)
-    assert_type(lesson.recurrence_id, str | None)
     assert_type(generate_occurrences(Course), GenerationReport)
 
 
@@ -233,7 +231,9 @@ def use_records(letter: DeadLetter) -> None:
     assert_type(requeue(letter, by="ops"), str)
     discard(letter, by="ops")
     assert_type(Run.objects.unfinished().count(), int)
-    assert_type(Fire.objects.get().nominal_at, datetime)
+    assert_type(Run.objects.filter(task="").ended().first(), Run | None)
+    assert_type(DeadLetter.objects.exclude(task="").open().get(), DeadLetter)
+    assert_type(Fire.objects.get(), Fire)
     assert_type(Schedule.objects.get().is_declared, bool)
 
 
@@ -262,6 +262,6 @@ def test_kit(jobs_clock: Clock, jobs_worker: Worker) -> None:
     assert_type([each.state for each in attempts], list[str])
     assert_type(assert_dead_letter("shop.clean", "builtins.OSError"), DeadLetter)
     rows: list[Task] = generate_now(Task, now=begin)
-    assert_type(rows[0].title, str)
+    assert_type(rows, list[Task])
     assert_type(run_until(begin + timedelta(days=1), start=begin), list[Attempt])
     check_ledger()

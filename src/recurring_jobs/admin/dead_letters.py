@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
-    from recurring_jobs.runs.models import DeadLetterQuerySet
+    from recurring_jobs.runs.querysets import DeadLetterQuerySet
 
 #: The colour of each state.
 LETTER_KINDS = {

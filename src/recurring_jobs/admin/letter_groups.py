@@ -12,7 +12,7 @@ from recurring_jobs.models import DeadLetter
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from recurring_jobs.runs.models import DeadLetterQuerySet
+    from recurring_jobs.runs.querysets import DeadLetterQuerySet
 
 #: How many of the newest open dead letters are counted.
 LETTERS_COUNTED = 10_000

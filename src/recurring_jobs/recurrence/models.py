@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
 from django.utils import timezone
@@ -75,7 +75,7 @@ class RecurrenceRuleMixin(models.Model):
         help_text=_("Whose clock the rule follows, such as Europe/Paris. Empty: the project's."),
     )
 
-    objects = RecurrenceRuleManager()
+    objects: ClassVar[RecurrenceRuleManager[Self]] = RecurrenceRuleManager()
 
     class Meta:
         abstract = True
@@ -158,7 +158,7 @@ class RecurringTemplateMixin(RecurrenceRuleMixin):
         _("set aside because"), blank=True, default="", editable=False
     )
 
-    objects = RecurringTemplateManager()  # type: ignore[misc]  # a class variable, as that of the base
+    objects: ClassVar[RecurringTemplateManager[Self]] = RecurringTemplateManager()  # type: ignore[assignment]  # answers more than that of the base
 
     class Meta:
         abstract = True
@@ -236,7 +236,7 @@ class RecurringModelMixin(RecurringTemplateMixin):
         help_text=_("The time the rule named, as written there; kept when the row is moved."),
     )
 
-    objects = RecurringManager()  # type: ignore[misc]  # a class variable, as that of the base
+    objects: ClassVar[RecurringManager[Self]] = RecurringManager()  # type: ignore[assignment]  # answers more than that of the base
 
     if TYPE_CHECKING:
         recurrence_parent_id: Any
@@ -299,7 +299,7 @@ class OccurrenceModelMixin(models.Model):
         validators=[validate_zone],
     )
 
-    objects = OccurrenceManager()
+    objects: ClassVar[OccurrenceManager[Self]] = OccurrenceManager()
 
     class Meta:
         abstract = True

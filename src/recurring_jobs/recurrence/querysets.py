@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Self
 
+    from recurring_jobs.managers import Answer_co, ManagerOf
+
 Row = TypeVar("Row", bound=models.Model)
 
 
@@ -111,10 +113,43 @@ class RecurringQuerySet(RecurringTemplateQuerySet[Row], OccurrenceQuerySet[Row])
     """A queryset of a table that holds templates and their occurrences."""
 
 
-RecurrenceRuleManager = models.Manager.from_queryset(RecurrenceRuleQuerySet)
-RecurringTemplateManager = models.Manager.from_queryset(RecurringTemplateQuerySet)
-OccurrenceManager = models.Manager.from_queryset(OccurrenceQuerySet)
-RecurringManager = models.Manager.from_queryset(RecurringQuerySet)
+if TYPE_CHECKING:
+
+    class RecurrenceRuleManager(ManagerOf[Row, RecurrenceRuleQuerySet[Row]]):
+        """The manager of a table of rows that may carry a rule."""
+
+        def templates(self) -> RecurrenceRuleQuerySet[Row]: ...
+
+    class _ManagerOfTemplates(ManagerOf[Row, Answer_co]):
+        def templates(self) -> Answer_co: ...
+        def due(self, now: datetime | None = None) -> Answer_co: ...
+        def set_aside(self) -> Answer_co: ...
+
+    class _ManagerOfOccurrences(ManagerOf[Row, Answer_co]):
+        def occurrences(self) -> Answer_co: ...
+        def upcoming(self, now: datetime | None = None) -> Answer_co: ...
+
+    class RecurringTemplateManager(_ManagerOfTemplates[Row, RecurringTemplateQuerySet[Row]]):
+        """The manager of a table of templates."""
+
+    class OccurrenceManager(_ManagerOfOccurrences[Row, OccurrenceQuerySet[Row]]):
+        """The manager of a table of occurrences."""
+
+    class RecurringManager(
+        _ManagerOfTemplates[Row, RecurringQuerySet[Row]],
+        _ManagerOfOccurrences[Row, RecurringQuerySet[Row]],
+    ):
+        """The manager of a table that holds templates and their occurrences."""
+
+else:
+
+    class RecurrenceRuleManager(models.Manager.from_queryset(RecurrenceRuleQuerySet)): ...
+
+    class RecurringTemplateManager(models.Manager.from_queryset(RecurringTemplateQuerySet)): ...
+
+    class OccurrenceManager(models.Manager.from_queryset(OccurrenceQuerySet)): ...
+
+    class RecurringManager(models.Manager.from_queryset(RecurringQuerySet)): ...
 
 
 def _due_after(values: dict[str, Any]) -> dict[str, Any]:

@@ -2,45 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from recurring_jobs.runs.clock import DatabaseNow
+from recurring_jobs.runs.querysets import DeadLetterManager, RunManager, TaskLockManager
 from recurring_jobs.runs.states import RunState
 
 if TYPE_CHECKING:
     from datetime import timedelta
-
-
-class RunQuerySet(models.QuerySet["Run"]):
-    """Questions about runs."""
-
-    def unfinished(self) -> RunQuerySet:
-        """Return the runs that may still go on."""
-        return self.filter(state__in=[state for state in RunState if not state.is_final])
-
-    def ended(self) -> RunQuerySet:
-        """Return the runs that have come to a final state."""
-        return self.filter(state__in=[state for state in RunState if state.is_final])
-
-    def for_task(self, task: str) -> RunQuerySet:
-        """Return the runs of the task named *task*."""
-        return self.filter(task=task)
-
-    def silent_for(self, lease: timedelta) -> RunQuerySet:
-        """
-        Return the runs whose holder gave no sign of life for *lease*, the longest first.
-
-        Those are runs whose worker was lost, and lost runs that were about to be sent
-        again when whoever did so was lost as well.
-        """
-        held = [RunState.RUNNING.value, RunState.RETRYING.value]
-        return self.filter(state__in=held, heartbeat_at__lt=DatabaseNow() - lease).order_by(
-            "heartbeat_at"
-        )
 
 
 class Run(models.Model):
@@ -126,7 +98,7 @@ class Run(models.Model):
         verbose_name=_("fire"),
     )
 
-    objects = RunQuerySet.as_manager()
+    objects: ClassVar[RunManager] = RunManager()
 
     class Meta:
         verbose_name = _("run")
@@ -167,35 +139,6 @@ class Run(models.Model):
         if self.started_at is None or self.finished_at is None:
             return None
         return self.finished_at - self.started_at
-
-
-class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
-    """Questions about dead letters."""
-
-    def open(self) -> DeadLetterQuerySet:
-        """Return the dead letters that wait for a person."""
-        return self.filter(state=DeadLetter.State.OPEN)
-
-    def groups(self) -> models.QuerySet[Any, Any]:
-        """
-        Return one dict for each task and exception type, the most frequent first.
-
-        Its keys: ``task``, ``exception_type``, ``count``, ``first_at``, ``last_at``.
-        """
-        return (
-            self.order_by()
-            .values("task", "exception_type")
-            .annotate(
-                count=models.Count("pk"),
-                first_at=models.Min("failed_at"),
-                last_at=models.Max("failed_at"),
-            )
-            .order_by("-count", "task", "exception_type")
-        )
-
-    def for_task(self, task: str) -> DeadLetterQuerySet:
-        """Return the dead letters of the task named *task*."""
-        return self.filter(task=task)
 
 
 class DeadLetter(models.Model):
@@ -242,7 +185,7 @@ class DeadLetter(models.Model):
     closed_by = models.CharField(_("closed by"), max_length=255, blank=True)
     closed_at = models.DateTimeField(_("closed at"), null=True, blank=True)
 
-    objects = DeadLetterQuerySet.as_manager()
+    objects: ClassVar[DeadLetterManager] = DeadLetterManager()
 
     class Meta:
         verbose_name = _("dead letter")
@@ -268,18 +211,6 @@ class DeadLetter(models.Model):
         return f"{self.task}[{self.task_id}]"
 
 
-class TaskLockQuerySet(models.QuerySet["TaskLock"]):
-    """Questions about locks."""
-
-    def held(self) -> TaskLockQuerySet:
-        """Return the locks that a run has, at work or between two attempts."""
-        return self.exclude(owner="")
-
-    def for_task(self, task: str) -> TaskLockQuerySet:
-        """Return the locks of the task named *task*."""
-        return self.filter(task=task)
-
-
 class TaskLock(models.Model):
     """Who may be at work for a task and key. A row without owner is free."""
 
@@ -303,7 +234,7 @@ class TaskLock(models.Model):
         _("lease until"), help_text=_("Then another run may take it, unless it is renewed.")
     )
 
-    objects = TaskLockQuerySet.as_manager()
+    objects: ClassVar[TaskLockManager] = TaskLockManager()
 
     class Meta:
         verbose_name = _("lock")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from recurring_jobs.runs.execution import Execution
-    from recurring_jobs.runs.models import RunQuerySet
+    from recurring_jobs.runs.querysets import RunQuerySet
 
 
 def start_run(execution: Execution) -> bool:

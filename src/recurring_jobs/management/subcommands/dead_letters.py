@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from celery import Celery
 
-    from recurring_jobs.runs.models import DeadLetterQuerySet
+    from recurring_jobs.runs.querysets import DeadLetterQuerySet
 
 #: Who closed a dead letter, as its row says.
 _WHO: Final = "manage.py recurring_jobs"
