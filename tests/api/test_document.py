@@ -66,6 +66,24 @@ def test_document_tells_where_the_api_is_mounted():
     assert told["servers"] == [{"url": "/deep/down"}]
 
 
+def test_document_tells_how_this_project_knows_its_users(client, settings):
+    """
+    The cookie of the session has the name that the settings give it, and a change needs the
+    token against forgery, in the header of the settings.
+    """
+    settings.SESSION_COOKIE_NAME = "shop_session"
+    settings.CSRF_HEADER_NAME = "HTTP_X_SHOP_TOKEN"
+
+    told = client.get("/jobs/openapi.json").json()
+
+    schemes = told["components"]["securitySchemes"]
+    assert (schemes["session"]["name"], schemes["csrf"]["name"]) == ("shop_session", "X-Shop-Token")
+    read, change = told["paths"]["/runs"]["get"], told["paths"]["/dead-letters/requeue"]["post"]
+    assert read["security"] == [{"token": []}, {"session": []}]
+    assert change["security"] == [{"token": []}, {"session": [], "csrf": []}]
+    assert told["paths"]["/health"]["get"]["security"] == []
+
+
 def test_nothing_at_an_address_is_a_problem_too(client):
     """
     An address that is none gets the same kind of answer as all else.

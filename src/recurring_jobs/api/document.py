@@ -6,7 +6,9 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from django.conf import settings
 from django.http import HttpResponse, JsonResponse
+from django.http.request import HttpHeaders
 
 import recurring_jobs
 from recurring_jobs.api.endpoints import endpoint
@@ -57,7 +59,12 @@ def document(root: str) -> dict[str, Any]:
             "schemas": SCHEMAS,
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
-                "session": {"type": "apiKey", "in": "cookie", "name": "sessionid"},
+                "session": {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME},
+                "csrf": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": HttpHeaders.parse_header_name(settings.CSRF_HEADER_NAME),
+                },
             },
         },
     }
@@ -107,7 +114,7 @@ def _operation(address: Address) -> dict[str, Any]:
         "summary": address.about,
         "parameters": [*_places(address.route), *_query(operation.query)],
         "responses": _responses(operation),
-        "security": [{"token": []}, {"session": []}] if operation.action else [],
+        "security": _security(operation),
     }
     if operation.is_keyed:
         told["parameters"].append(_KEY_HEADER)
@@ -117,6 +124,14 @@ def _operation(address: Address) -> dict[str, Any]:
             "content": {"application/json": {"schema": _body(operation.body)}},
         }
     return told
+
+
+def _security(operation: Operation) -> list[dict[str, list[str]]]:
+    if not operation.action:
+        return []
+    # A change that a browser sends along with its cookie needs the token against forgery, too.
+    session: dict[str, list[str]] = {"session": []}
+    return [{"token": []}, session if operation.method == "GET" else {**session, "csrf": []}]
 
 
 _KEY_HEADER: Final[dict[str, Any]] = {
