@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from recurring_jobs.inspection.apps import broker_of, loaded_app
 from recurring_jobs.inspection.arguments import check_arguments
-from recurring_jobs.inspection.triggering import load_tasks
 from recurring_jobs.runs import dead_letters
+from recurring_jobs.runs.sending import load_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

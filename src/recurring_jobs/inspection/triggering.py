@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -18,6 +17,7 @@ from recurring_jobs.models import Run
 from recurring_jobs.runs import recorder
 from recurring_jobs.runs.failures import type_name
 from recurring_jobs.runs.headers import TRACKED
+from recurring_jobs.runs.sending import load_tasks
 from recurring_jobs.runs.states import RunState
 
 if TYPE_CHECKING:
@@ -119,11 +119,3 @@ def _queue_of(app: Celery, task: Any) -> str:
     options = {"queue": task.queue} if getattr(task, "queue", None) else {}
     queue = app.amqp.router.route(options, task.name).get("queue", "")
     return str(getattr(queue, "name", queue))
-
-
-@lru_cache(maxsize=8)
-def load_tasks(app: Celery) -> None:
-    """Import the modules that declare the tasks of *app*, once."""
-    # A web process has imported only the task modules that its views use.
-    app.loader.import_default_modules()
-    app.finalize()

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
-from celery import current_app, signals
+from celery import signals
 from celery.app.task import Context
 from celery.exceptions import InvalidTaskError, NotRegistered
 from celery.states import IGNORED, REJECTED, SUCCESS
@@ -37,6 +37,7 @@ from recurring_jobs.runs.models import Run
 from recurring_jobs.runs.overlap import overlap_policy
 from recurring_jobs.runs.progress import Progress
 from recurring_jobs.runs.receivers import at_the_edge, harmless
+from recurring_jobs.runs.sending import known_task
 from recurring_jobs.runs.states import RunState
 from recurring_jobs.runs.task import BaseTaskWithRetry
 from recurring_jobs.signals import run_retried, run_succeeded
@@ -115,7 +116,7 @@ def record_queued(
         task_name,
         args,
         kwargs,
-        task=current_app.tasks.get(task_name),
+        task=known_task(task_name),
         root_id=root_id or task_id,
         queue=queue or "",
         headers={RETRIED_FROM: retried_from} if retried_from else {},
