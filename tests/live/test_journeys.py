@@ -15,6 +15,7 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from recurring_jobs.models import DeadLetter, Fire, Run, Schedule
 from recurring_jobs.recurrence.occurrences import generate_occurrences
 from recurring_jobs.testing import check_ledger
+from tests.host.celery import app
 from tests.host.models import Todo
 from tests.host.tasks import recovers
 from tests.live.browser import SCHEMES, messages_of
@@ -46,10 +47,11 @@ def host(tmp_path: Path, settings) -> Iterator[Host]:
     else:
         url = urlsplit(settings.DATABASE_URL)._replace(path=f"/{name}").geturl()
     started = Host.on(tmp_path, database_url=url)
-    # The broker of files of this process is theirs, too.
+    # The broker of files of this process is theirs, too, and is left as empty as it was.
     started.env["HOST_DIR"] = str(django_settings.BASE_DIR)
     yield started
     started.stop_all()
+    app.control.purge()
 
 
 def wait_for_page(page: Page, text: str, *, seconds: float = 40) -> None:
