@@ -28,6 +28,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.source = DOCS.parent / "src"
         self.printed: dict[str, str] = {}
 
     def follow(self, page: str) -> None:
@@ -58,7 +59,7 @@ class Project:
             env={
                 "HOME": str(self.folder),
                 "PATH": f"{programs}:{os.environ['PATH']}",
-                "PYTHONPATH": str(DOCS.parent / "src"),
+                "PYTHONPATH": str(self.source),
             },
             text=True,
             stdout=subprocess.PIPE,
