@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import random
-import re
 import shutil
 import signal
 import sys
@@ -19,12 +18,10 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import redis
-
+from tests.live import soak_findings as findings
 from tests.live.beats import Stage, stage
 from tests.live.own_servers import PostgresServer, RedisServer, running
 from tests.live.soak_chart import lateness_chart
@@ -39,60 +36,15 @@ if TYPE_CHECKING:
 BEATS, WORKERS, GENERATORS = 3, 2, 4
 #: Seconds between two faults.
 PAUSE = 3.0
-#: Seconds in which all must have come to an end after the last fault.
-SETTLES_IN = 180.0
+#: Seconds after the last fault in which something of what was begun must end, and then again.
+SOMETHING_ENDS_IN = 60.0
 #: Faults lasting longer than a lease (2.5 heartbeats) or not.
 SHORT, LONG = 1.5, 7.0
-#: Seconds that a message may wait in a worker, which takes twelve ahead, and for how long a
-#: worker may think that a database is away which is back.
-WAITS_IN_WORKER, NOTICES_IN = 15.0, 5.0
 ENVIRONMENT = {
     "HOST_REPUBLISH": "1",
     "HOST_HEARTBEAT": "2",
     "HOST_TRANSPORT_OPTIONS": '{"visibility_timeout": 20}',
 }
-_OPEN = """
-SELECT (SELECT count(*) FROM recurring_jobs_fire WHERE due_at IS NOT NULL),
-  (SELECT count(*) FROM recurring_jobs_fire fire WHERE state = 'published' AND NOT EXISTS
-    (SELECT 1 FROM recurring_jobs_run run WHERE run.fire_id = fire.id)),
-  (SELECT count(*) FROM recurring_jobs_run WHERE state IN ('queued', 'running', 'retrying'))
-"""
-_WITHOUT_RUN = """
-SELECT fire.task_id::text FROM recurring_jobs_fire fire WHERE state = 'published' AND NOT EXISTS
-  (SELECT 1 FROM recurring_jobs_run run WHERE run.fire_id = fire.id)
-"""
-_LETTERS = """
-SELECT letter.task || ': ' || letter.exception_type || ', its run ' || run.state, count(*)
-FROM recurring_jobs_deadletter letter LEFT JOIN recurring_jobs_run run ON run.id = letter.task_id
-GROUP BY 1
-"""
-_RECEIVED = re.compile(r"^\[([-\d]+ [:,\d]+): .*Task \S+\[([-0-9a-f]{36})\] received", re.M)
-_STATES = "SELECT state, count(*) FROM recurring_jobs_{} GROUP BY state ORDER BY state"
-_STOP = """
-from django_celery_beat.models import PeriodicTask
-PeriodicTask.objects.update(enabled=False)
-"""
-_ROWS = """
-import json
-from datetime import timedelta
-from django.utils import timezone
-from recurring_jobs.recurrence.occurrences import generate_occurrences
-from tests.host.models import Tag, Todo
-generate_occurrences(Todo)
-now, wrong = timezone.now(), []
-for template in Todo.objects.filter(recurrence_rule__isnull=False):
-    if template.recurrence_set_aside:
-        wrong.append(f"Template {template.pk} was set aside: {template.recurrence_set_aside}")
-    wanted = template.occurrences_between(now, now + timedelta(days=300))[:5]
-    rows = Todo.objects.filter(recurrence_parent=template, due_at__gte=now)
-    found = sorted(rows.values_list("due_at", flat=True))[:5]
-    if found != wanted:
-        wrong.append(f"Template {template.pk} has the rows {found}, not {wanted}")
-marks = list(Tag.objects.values_list("name", flat=True))
-if len(set(marks)) != len(marks):
-    wrong.append("Two runs of a task that must not overlap were at work at once.")
-print(json.dumps([wrong, Todo.objects.count(), len(marks)]))
-"""
 
 
 def groups() -> list[tuple[dict[str, dict[str, Any]], dict[str, Any]]]:
@@ -132,9 +84,7 @@ class Soak:
     running: dict[str, list[Process]] = field(default_factory=dict)
     done: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
-    outages: list[tuple[float, float]] = field(default_factory=list)
     lost: int = 0
-    untold: int = 0
 
     def start_all(self) -> None:
         for number in range(BEATS):
@@ -174,8 +124,8 @@ class Soak:
             "broker cut": (2, lambda: self._away(self.on.broker.close, self.on.broker.open)),
             "broker silent": (1, lambda: self._away(self.on.broker.silence, self.on.broker.open)),
             "broker killed": (2, self.redis.crash_and_recover),
-            "database cut": (2, lambda: self._outage(self._cut_database)),
-            "database crashed": (1, lambda: self._outage(self.postgres.crash_and_recover)),
+            "database cut": (2, self._cut_database),
+            "database crashed": (1, self.postgres.crash_and_recover),
         }
         return {**found, "clock stepped": (3, self._step)} if self.faketime else found
 
@@ -197,49 +147,37 @@ class Soak:
         for clock in self.clocks:
             clock.write_text("+0s\n")
         self._look_after()
-        self.on.direct.python(_STOP)
+        findings.disable_schedules(self.on)
         for process in self.running.pop("generator"):
             process.kill()
-        deadline = time.monotonic() + SETTLES_IN
-        while any(left := self.on.rows(_OPEN)[0]) and time.monotonic() < deadline:
-            if not any((left[0], left[2], *self._messages().values())):
+        least, deadline = None, 0.0
+        while any(left := findings.unfinished(self.on)):
+            if least is None or sum(left) < least:
+                least, deadline = sum(left), time.monotonic() + SOMETHING_ENDS_IN
+            if time.monotonic() > deadline:
+                break
+            if not any((left[0], left[2], *findings.messages(self.on, self.redis.url).values())):
                 break  # nothing can come any more that would begin a run
             self._look_after()
             time.sleep(1)
         to_send, _without_run, runs = left
         what = {"fires to be sent": to_send, "runs": runs} | self._without_run()
-        self.problems += [f"After {SETTLES_IN:.0f} s: {n} {each}." for each, n in what.items() if n]
+        self.problems += [f"Never ended: {n} {each}." for each, n in what.items() if n]
         if self.problems:
-            self.problems.append(f"With the broker: {self._messages()}.")
+            self.problems.append(f"With the broker: {findings.messages(self.on, self.redis.url)}.")
 
     def _without_run(self) -> dict[str, int]:
         """
         Count the published fires without a run; return those that nothing explains.
 
         Redis may have lost their messages; then no worker has said that it received them.
-        Those that one has received while the database was away may have run from start to end
-        meanwhile: Celery acknowledges such a message before it finds that it cannot store the
-        result, and then reports nothing, so that nobody is left who could make the row.
         """
-        received: dict[str, list[float]] = {}
-        for process in self.on.host.processes:
-            for at, task_id in _RECEIVED.findall(process.output()):
-                said_at = datetime.strptime(at, "%Y-%m-%d %H:%M:%S,%f").astimezone().timestamp()
-                received.setdefault(task_id, []).append(said_at)
-        ids = [task_id for (task_id,) in self.on.rows(_WITHOUT_RUN)]
-        self.lost = sum(task_id not in received for task_id in ids)
-        self.untold = sum(self._in_outage(received.get(task_id, [])) for task_id in ids)
-        what = {"received messages without a run": len(ids) - self.lost - self.untold}
+        lost, received = findings.fires_without_run(self.on)
+        self.lost = len(lost)
+        what = {"received messages without a run": len(received)}
         if self.lost > self._may_be_lost():
             what["published fires that no worker received"] = self.lost
         return what
-
-    def _in_outage(self, times: list[float]) -> bool:
-        return any(
-            began - WAITS_IN_WORKER <= at <= ended + NOTICES_IN
-            for at in times
-            for began, ended in self.outages
-        )
 
     def _may_be_lost(self) -> int:
         """
@@ -253,19 +191,6 @@ class Soak:
             for fault, times in self.done.items()
             if fault.startswith("broker") or fault == "worker killed"
         )
-
-    def look_at_rows(self) -> tuple[int, int]:
-        """Compare the rows with their rules; return how many rows and marks there are."""
-        said = self.on.direct.python(_ROWS, seconds=120).splitlines()[-1]
-        wrong, rows, marks = json.loads(said)
-        self.problems += wrong[:10]
-        return rows, marks
-
-    def _messages(self) -> dict[str, int]:
-        client = redis.Redis.from_url(self.redis.url)
-        waiting = {self.on.queue: client.llen(self.on.queue), "taken": client.hlen("unacked")}
-        client.close()
-        return waiting
 
     def _kill(self, role: str) -> None:
         index = self.chance.randrange(len(self.running[role]))
@@ -286,11 +211,6 @@ class Soak:
     def _cut_database(self) -> None:
         self._away(self.on.database.close, self.on.database.open)
 
-    def _outage(self, of_database: Callable[[], None]) -> None:
-        began = time.time()
-        of_database()
-        self.outages.append((began, time.time()))
-
     def _step(self) -> None:
         clock = self.chance.choice(self.clocks)
         clock.write_text(self.chance.choice(("+3600s", "-3600s", "+5s", "+0s")) + "\n")
@@ -301,23 +221,12 @@ class Soak:
             for index, process in enumerate(processes):
                 if process.is_alive:
                     continue
-                if role == "worker" and _gave_out_over_the_broker(process):
+                if role == "worker" and findings.gave_out_over_the_broker(process):
                     self.done["worker ended over the broker"] += 1
                 else:
                     code, log = process.popen.returncode, process.log.name
                     self.problems.append(f"A {role} has ended by itself ({code}): {log}")
                 processes[index] = self.start(role, index)
-
-
-def _gave_out_over_the_broker(process: Process) -> bool:
-    """
-    Return whether the last error came from kombu's way to the broker.
-
-    Celery's worker ends by some of these, which is not ours to mend: who supervises it
-    starts another, as is done here.
-    """
-    frames = re.findall(r'File "([^"]+)"', process.output())
-    return bool(frames) and re.search(r"/(kombu|redis)/", frames[-1]) is not None
 
 
 def say(text: str) -> None:
@@ -351,16 +260,16 @@ def main() -> int:
         soak.torment(options.seconds)
         soak.settle()
         soak.problems += on.problems()
-        rows, marks = soak.look_at_rows()
+        wrong, rows, marks = findings.compare_rows(on)
+        soak.problems += wrong[:10]
         report = {
             "seed": options.seed,
             "seconds": round(on.now() - began_at),
             "faults": dict(soak.done),
-            "fires": dict(on.rows(_STATES.format("fire"))),
-            "runs": dict(on.rows(_STATES.format("run"))),
+            "fires": findings.states(on, "fire"),
+            "runs": findings.states(on, "run"),
             "messages lost with the broker": soak.lost,
-            "runs untold while the database was away": soak.untold,
-            "dead letters": dict(on.rows(_LETTERS)),
+            "dead letters": findings.letters(on),
             "occurrences and templates": rows,
             "runs under a lock": marks,
             "problems": soak.problems,
