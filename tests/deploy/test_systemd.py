@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import getpass
+import re
 import sys
 
 import pytest
@@ -40,6 +41,21 @@ def test_it_is_in_the_foreground_and_comes_back(unit):
 
     assert (said["Type"], said["KillMode"], said["Restart"]) == ("exec", "mixed", "always")
     assert "manage.py recurring_jobs" in said["ExecStart"]
+
+
+def test_they_end_in_order():
+    """
+    Beats are stopped before workers, and who stops the target waits for all: what comes after
+    another is stopped before it.
+    """
+    after = {unit.name: re.findall(r"^After=(.*)$", unit.read_text(), re.M) for unit in SERVICES}
+    beat = " ".join(after["recurring-jobs-beat@.service"]).split()
+    worker = " ".join(after["recurring-jobs-worker@.service"]).split()
+
+    assert "recurring-jobs.target" in worker
+    assert {"recurring-jobs.target", *(f"recurring-jobs-worker@{n}.service" for n in (1, 2))} <= {
+        *beat
+    }
 
 
 def test_a_worker_may_finish_its_longest_task():
