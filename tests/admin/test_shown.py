@@ -72,6 +72,23 @@ def test_change_of_the_clocks_is_noted_between_two_times():
     assert ["2026-03-29</bdi></span> 09:00" in row for row in rows] == [False, True, False]
 
 
+def test_change_of_the_clocks_before_the_first_time_is_noted():
+    """A nightly 02:00 that the clocks leave out comes at 03:00, and the table says why."""
+    berlin = ZoneInfo("Europe/Berlin")
+    times = [datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 3, 30, 0, tzinfo=UTC)]
+
+    first, second = next_times(times, berlin).split("<tr>")[2:]
+
+    assert "03:00" in first
+    assert "clocks change" in first
+    assert "clocks change" not in second
+
+
+def test_the_first_days_of_all_have_a_table():
+    """There is no day before the first one."""
+    assert "0001-01-01" in next_times([datetime(1, 1, 1, 1, tzinfo=UTC)], ZoneInfo("UTC"))
+
+
 def test_dates_have_neither_offset_nor_second_clock():
     """
     The times of an all-day row are dates, shown as they are.

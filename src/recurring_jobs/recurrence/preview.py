@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from itertools import islice, pairwise
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
@@ -33,6 +33,9 @@ TIMES_SHOWN: Final = 10
 
 #: The name under which the form field looks for the address of RulePreviewView.
 PREVIEW_URL_NAME: Final = "recurrence-rule-preview"
+
+#: Before it there is no day in any zone.
+_EARLY: Final = datetime(1, 1, 3, tzinfo=UTC)
 
 #: More of a zone or a start that is typed is not read.
 _LONGEST_INPUT = 100
@@ -121,15 +124,17 @@ def next_times(
     """
     Return a table of *times* in *zone* and in the current time zone.
 
-    A change of the clocks between two of them is noted. Dates are shown as they are.
+    A change of the clocks between two of them, or in the day before the first, is noted.
+    Dates are shown as they are.
     *starts* are the instants at which what happens then begins, where those are others.
     """
     here = timezone.get_current_timezone()
     rows = [_row(at, zone, here) for at in times]
     for row, start in zip(rows, starts or (), strict=False):
         row["start"] = f"{start.astimezone(zone):%H:%M:%S}"
-    for before, row in pairwise(rows):
-        row["clocks_change"] = before["offset"] != row["offset"]
+    before = rows[0]["offset_before"] if rows else ""
+    for row in rows:
+        row["clocks_change"], before = before != row["offset"], row["offset"]
     context = {
         "rows": rows,
         "zone": str(zone),
@@ -178,6 +183,7 @@ def _row(at: datetime | date, zone: tzinfo, here: tzinfo) -> dict[str, Any]:
             "iso": at.isoformat(),
             "local": day(at),
             "offset": "",
+            "offset_before": "",
             "here": "",
         }
     local = at.astimezone(zone)
@@ -185,6 +191,7 @@ def _row(at: datetime | date, zone: tzinfo, here: tzinfo) -> dict[str, Any]:
         "iso": at.astimezone(UTC).isoformat(),
         "local": words_of(local),
         "offset": offset_of(local),
+        "offset_before": offset_of((max(at, _EARLY) - timedelta(days=1)).astimezone(zone)),
         "here": words_of(at.astimezone(here)),
     }
 
