@@ -14,6 +14,7 @@ from recurring_jobs.inspection.coming import MOST_FIRES, coming_fires
 from recurring_jobs.inspection.liveness import WorkerFacts, troubles, workers
 from recurring_jobs.inspection.outcomes import fires_by_weekday, outcomes_by_hour, task_figures
 from recurring_jobs.models import Beat, Fire, Run, Schedule
+from recurring_jobs.recurrence.occurrences import generate_occurrences
 from tests.admin.rows import (
     PAYLOAD,
     make_fire,
@@ -22,6 +23,7 @@ from tests.admin.rows import (
     make_schedule,
     make_worker,
 )
+from tests.host.models import Course, Todo
 
 pytestmark = pytest.mark.django_db
 
@@ -124,7 +126,7 @@ def test_number_of_queries_does_not_grow(boss, django_assert_max_num_queries):
         make_beat(f"web-{number}:7")
         make_worker(f"celery@web-{number}")
 
-    with django_assert_max_num_queries(22):
+    with django_assert_max_num_queries(25):
         assert boss.get(URL).status_code == 200
 
 
@@ -186,6 +188,59 @@ def test_worker_that_is_silent(boss):
     assert "No worker is alive" not in html
     assert html.count(">silent<") == 1
     assert html.count(">alive<") == 2
+
+
+def test_what_was_killed_is_news_for_an_hour(boss):
+    """After that it is one of a number, and after a day not told at all."""
+    make_worker("celery@now")
+    make_worker("celery@lately", age=1800)
+    make_worker("celery@early", age=2 * 3600)
+    make_worker("celery@long-ago", age=2 * 86_400)
+    make_beat("web-1:1")
+    for number in (2, 3):
+        make_beat(f"web-1:{number}", age=5 * 3600)
+
+    html = boss.get(URL).content.decode()
+
+    assert [name for name in ("now", "lately", "early", "long-ago") if f"@{name}<" in html] == [
+        "now",
+        "lately",
+    ]
+    assert "1 more worker fell silent over an hour ago." in html
+    assert "2 more beats fell silent over an hour ago." in html
+
+
+def test_last_worker_is_listed_however_long_it_is_silent(boss):
+    """Where none is alive, a person wants to know which was the last, and since when."""
+    make_worker("celery@early", age=2 * 3600)
+    make_worker("celery@earlier", age=3 * 3600)
+    make_beat("web-1:1", age=3 * 86_400)
+
+    html = boss.get(URL).content.decode()
+
+    assert "<bdi>celery@early</bdi>" in html
+    assert "<bdi>web-1:1</bdi>" in html
+    assert "1 more worker fell silent over an hour ago." in html
+
+
+def test_templates_that_were_set_aside_wait_for_a_person(boss, browser_of):
+    """They are counted for each model whose rows the person may view, and lead to its list."""
+    for model in (Todo, Todo, Course):
+        values = {"due_at": NOW} if model is Todo else {"first_at": NOW}
+        model.objects.create(title="x", recurrence_rule="FREQ=NEVER", **values)
+        generate_occurrences(model, now=NOW)
+
+    html = boss.get(URL).content.decode()
+    permissions = ("recurring_jobs.view_schedule", "host.view_todo")
+    seen = browser_of(*permissions).get(URL).content.decode()
+
+    assert "2 templates of todos were set aside" in html
+    assert "1 template of courses was set aside" in html
+    assert "2 templates of todos were set aside" in seen
+    assert "courses" not in seen.split("recurring-jobs-troubles")[1].split("</ul>")[0]
+    listed = boss.get("/admin/host/todo/?recurrence=set_aside").context["cl"].result_list
+    assert 'href="/admin/host/todo/?recurrence=set_aside"' in html
+    assert len(listed) == 2
 
 
 def test_worker_with_a_slow_heartbeat(settings):

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.test import Client, RequestFactory
 
 from recurring_jobs.admin import RecurringModelAdmin, RecurringModelAdminMixin
+from recurring_jobs.recurrence.fields import SET_ASIDE
 from recurring_jobs.recurrence.occurrences import generate_occurrences
 from tests.admin.rows import PAYLOAD
 from tests.host.models import Course, Event, Holiday, Invoice, Lesson, Subscription, Todo
@@ -86,7 +87,8 @@ def test_rows_are_filtered_by_their_part(boss, part, titles):
     make_occurrence(make_todo("template"), 5)
     make_todo("once", recurrence_rule=None)
     broken = make_todo("broken")
-    Todo.objects.filter(pk=broken.pk).update(recurrence_set_aside="It cannot be read.")
+    reason = {"recurrence_set_aside": "It cannot be read.", "recurrence_due_at": SET_ASIDE}
+    Todo.objects.filter(pk=broken.pk).update(**reason)
 
     answer = boss.get(LIST, {"recurrence": part})
 

@@ -206,3 +206,13 @@ def test_list_is_searched_and_filtered(boss, query):
     page = boss.get(f"{LIST}?{query}")
 
     assert [row.task_id for row in page.context["cl"].result_list] == ["result-1"]
+
+
+def test_page_is_called_by_its_task(boss):
+    """
+    And by the beginning of the id; what the model calls itself is in no heading, nor crumb.
+    """
+    html = page_of(boss, make_result())
+
+    assert "<h2>host.report[result-1]</h2>" in html
+    assert "&lt;Task:" not in html

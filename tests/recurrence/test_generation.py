@@ -6,6 +6,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from recurring_jobs.exceptions import InvalidRuleError
+from recurring_jobs.recurrence.fields import SET_ASIDE
 from recurring_jobs.recurrence.occurrences import (
     GenerationReport,
     generate_occurrences,
@@ -252,7 +253,7 @@ def test_bad_template_is_set_aside_and_the_others_go_on(make_todo, now, days):
     assert report == GenerationReport(templates=3, created=10, set_aside=1)
     assert len(days(good)) == len(days(better)) == 5
     assert days(bad) == []
-    assert bad.recurrence_due_at is None
+    assert bad.recurrence_due_at == SET_ASIDE
     assert bad.recurrence_set_aside == str(refused.value)
     assert list(Todo.objects.set_aside()) == [bad]
 
@@ -320,7 +321,7 @@ def test_rows_the_database_refuses_set_their_template_aside(now):
     blocked.refresh_from_db()
     assert report == GenerationReport(templates=2, created=3, set_aside=1)
     assert blocked.recurrence_set_aside.startswith("IntegrityError: ")
-    assert blocked.recurrence_due_at is None
+    assert blocked.recurrence_due_at == SET_ASIDE
     assert blocked.occurrences.count() == 0
     assert fine.occurrences.count() == 3
     assert Shift.objects.filter(pk=taken.pk).exists()

@@ -9,19 +9,19 @@ from urllib.parse import urlencode
 
 from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
-from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.dates import WEEKDAYS_ABBR
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext_lazy
+from django.utils.translation import gettext_lazy
 
 from recurring_jobs.admin import shown
 from recurring_jobs.admin.overview_charts import clock, line, minute, most_runs, outcome_bars
+from recurring_jobs.admin.overview_liveness import liveness
+from recurring_jobs.admin.overview_troubles import troubles
+from recurring_jobs.admin.overview_view import View
 from recurring_jobs.admin.queue_purge import purge_url
 from recurring_jobs.exceptions import RecurringJobsError
 from recurring_jobs.inspection import consumed_queues, loaded_app, queue_sizes
 from recurring_jobs.inspection.coming import coming_fires
-from recurring_jobs.inspection.liveness import beats, troubles, workers
 from recurring_jobs.inspection.outcomes import (
     FIRES_LOOKED_AT,
     RUNS_LOOKED_AT,
@@ -52,27 +52,7 @@ class _Piece:
     name: str
     title: Any
     permission: str
-    facts: Callable[[_View], dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class _View:
-    """Who looks, when, and what is asked for beside the page itself."""
-
-    request: HttpRequest
-    site: str
-    now: datetime
-
-    def list_url(self, model: str, query: str = "") -> str:
-        """Return the address of a list of the admin, empty where it has none."""
-        try:
-            url = reverse(f"admin:recurring_jobs_{model}_changelist", current_app=self.site)
-        except NoReverseMatch:
-            return ""
-        return f"{url}?{query}" if query else url
-
-    def may_see(self, permission: str) -> bool:
-        return self.request.user.has_perm(f"recurring_jobs.{permission}")
+    facts: Callable[[View], dict[str, Any]]
 
 
 def overview(request: HttpRequest, site: str, now: datetime | None = None) -> dict[str, Any]:
@@ -81,7 +61,7 @@ def overview(request: HttpRequest, site: str, now: datetime | None = None) -> di
 
     Pieces that show what the user may not view are left out.
     """
-    view = _View(request, site, now or timezone.now())
+    view = View(request, site, now or timezone.now())
     pieces = [
         {
             "name": piece.name,
@@ -94,59 +74,11 @@ def overview(request: HttpRequest, site: str, now: datetime | None = None) -> di
     return {"pieces": pieces, "as_of": shown.moment(view.now)}
 
 
-def _rendered(piece: _Piece, view: _View) -> SafeString:
+def _rendered(piece: _Piece, view: View) -> SafeString:
     return render_to_string(f"recurring_jobs/admin/overview/{piece.name}.html", piece.facts(view))
 
 
-def _liveness(view: _View) -> dict[str, Any]:
-    found = beats(view.now)
-    sees_workers = view.may_see("view_run")
-    at_work = workers(view.now) if sees_workers else []
-    return {
-        "is_alive": any(beat.is_alive for beat in found),
-        "beats": [
-            {
-                "name": beat.name,
-                "state": _life(is_alive=beat.is_alive),
-                "age": _ago(beat.age),
-                "clock": shown.duration(beat.clock_skew) if beat.has_wrong_clock else "",
-            }
-            for beat in found
-        ],
-        "lacks_worker": sees_workers and not any(each.is_alive for each in at_work),
-        "workers": [
-            {
-                "name": each.name,
-                "state": _life(is_alive=each.is_alive),
-                "queues": each.queues,
-                "url": view.list_url("run", "state__exact=running"),
-                "age": _ago(each.age),
-                "running": each.running,
-            }
-            for each in at_work
-        ],
-    }
-
-
-def _life(*, is_alive: bool) -> SafeString:
-    return shown.badge("good", _("alive")) if is_alive else shown.badge("bad", _("silent"))
-
-
-def _ago(age: timedelta) -> str:
-    return _("%(age)s ago") % {"age": shown.duration(age)}
-
-
-def _troubles(view: _View) -> dict[str, Any]:
-    rows = []
-    for trouble in troubles(view.now):
-        words, model, query = _TROUBLES[trouble.name]
-        if view.may_see(f"view_{model}"):
-            url = view.list_url(model, query)
-            rows.append({"words": words % {"count": trouble.count}, "url": url})
-    return {"troubles": rows}
-
-
-def _outcomes(view: _View) -> dict[str, Any]:
+def _outcomes(view: View) -> dict[str, Any]:
     hours = outcomes_by_hour(view.now)
     return {
         "bars": outcome_bars(hours, view.list_url("run")),
@@ -159,7 +91,7 @@ def _outcomes(view: _View) -> dict[str, Any]:
     }
 
 
-def _coming(view: _View) -> dict[str, Any]:
+def _coming(view: View) -> dict[str, Any]:
     begin = view.now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     labels = [clock(begin + number * _STEP * _HOUR) for number in range(24 // _STEP)]
     offsets = {timezone.localtime(begin + number * 24 * _HOUR).utcoffset() for number in (0, 1)}
@@ -173,7 +105,7 @@ def _coming(view: _View) -> dict[str, Any]:
     }
 
 
-def _tasks(view: _View) -> dict[str, Any]:
+def _tasks(view: View) -> dict[str, Any]:
     rows = [
         {
             "task": each.task,
@@ -189,7 +121,7 @@ def _tasks(view: _View) -> dict[str, Any]:
     return {"rows": rows, "most": RUNS_LOOKED_AT}
 
 
-def _week(view: _View) -> dict[str, Any]:
+def _week(view: View) -> dict[str, Any]:
     week = fires_by_weekday(timezone.get_current_timezone())
     most = max(map(max, week))
     days = [
@@ -211,7 +143,7 @@ def _week(view: _View) -> dict[str, Any]:
     }
 
 
-def _queues(view: _View) -> dict[str, Any]:
+def _queues(view: View) -> dict[str, Any]:
     # Only where it is asked for: a broker that is away must not hold up the page.
     if "queues" not in view.request.GET:
         return {"is_asked": False}
@@ -225,55 +157,9 @@ def _queues(view: _View) -> dict[str, Any]:
     return {"is_asked": True, "sizes": sizes, "purge_url": purge, "csrf_token": token}
 
 
-#: What each trouble is called, and the list that shows it.
-_TROUBLES: Final[dict[str, tuple[Any, str, str]]] = {
-    "overdue": (
-        ngettext_lazy("%(count)d schedule is overdue", "%(count)d schedules are overdue", "count"),
-        "schedule",
-        "state=enabled&o=4",
-    ),
-    "set_aside": (
-        ngettext_lazy(
-            "%(count)d schedule cannot be read", "%(count)d schedules cannot be read", "count"
-        ),
-        "schedule",
-        "state=set_aside",
-    ),
-    "stuck": (
-        ngettext_lazy("%(count)d run is stuck", "%(count)d runs are stuck", "count"),
-        "run",
-        "state__exact=running",
-    ),
-    "dead_letters": (
-        ngettext_lazy(
-            "%(count)d dead letter waits for a person",
-            "%(count)d dead letters wait for a person",
-            "count",
-        ),
-        "deadletter",
-        "state__exact=open",
-    ),
-    "missed": (
-        ngettext_lazy(
-            "%(count)d fire was missed in a day", "%(count)d fires were missed in a day", "count"
-        ),
-        "fire",
-        "state__exact=missed",
-    ),
-    "refused": (
-        ngettext_lazy(
-            "%(count)d fire could not be sent in a day",
-            "%(count)d fires could not be sent in a day",
-            "count",
-        ),
-        "fire",
-        "state__exact=refused",
-    ),
-}
-
 _PIECES: Final = (
-    _Piece("liveness", gettext_lazy("Alive"), "view_schedule", _liveness),
-    _Piece("troubles", gettext_lazy("Waits for a person"), "view_schedule", _troubles),
+    _Piece("liveness", gettext_lazy("Alive"), "view_schedule", liveness),
+    _Piece("troubles", gettext_lazy("Waits for a person"), "view_schedule", troubles),
     _Piece("coming", gettext_lazy("The next 24 hours"), "view_schedule", _coming),
     _Piece("outcomes", gettext_lazy("Runs of the last 24 hours"), "view_run", _outcomes),
     _Piece("tasks", gettext_lazy("Tasks of the last 24 hours"), "view_run", _tasks),

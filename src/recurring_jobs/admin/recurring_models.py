@@ -25,6 +25,7 @@ from recurring_jobs.admin.action_pages import ObjectActionsMixin
 from recurring_jobs.admin.bases import ModelAdmin, StyledMixin
 from recurring_jobs.admin.months import month_calendar
 from recurring_jobs.admin.series_actions import OCCURRENCE_ACTIONS, actions_for
+from recurring_jobs.recurrence.fields import SET_ASIDE
 from recurring_jobs.recurrence.layout import (
     Layout,
     is_one_table_model,
@@ -84,7 +85,7 @@ class RecurrenceFilter(admin.SimpleListFilter):
             case "occurrence" if is_one_table:
                 return queryset.filter(recurrence_parent__isnull=False)
             case "set_aside" if is_template_model(model):
-                return queryset.exclude(recurrence_set_aside="")
+                return queryset.filter(recurrence_due_at=SET_ASIDE)
             case "none":
                 once = queryset.filter(recurrence_rule=None)
                 return once.filter(recurrence_parent=None) if is_one_table else once

@@ -54,3 +54,13 @@ def arguments_text(text: str | None) -> str:
     if any(redactor.is_sensitive(key) for key in _KEY.findall(found)):
         return _("They hold what is secret among what cannot be read, so they are not shown.")
     return redactor.redact_text(found)
+
+
+def short_id(task_id: str) -> str:
+    """Return the beginning of an id, enough to tell rows apart by eye."""
+    return task_id[:8]
+
+
+def result_title(result: Any) -> str:
+    """Return what people call a task result: its task, and the beginning of its id."""
+    return f"{result.task_name or _('unknown task')}[{short_id(result.task_id)}]"

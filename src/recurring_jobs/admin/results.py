@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from celery import current_app, states
@@ -16,13 +17,15 @@ from django_celery_results.models import GroupResult, TaskResult
 
 from recurring_jobs.admin import shown
 from recurring_jobs.admin.action_pages import ObjectActionsMixin
-from recurring_jobs.admin.bases import RecordAdmin
+from recurring_jobs.admin.bases import MixinBase, RecordAdmin
 from recurring_jobs.admin.filters import RecentValuesFilter
 from recurring_jobs.admin.result_texts import (
     arguments_text,
     decoded,
     read_arguments,
     result_shown,
+    result_title,
+    short_id,
 )
 from recurring_jobs.admin.rights import VIEW_ARGUMENTS, VIEW_TRACEBACKS, GuardedMixin
 from recurring_jobs.admin.run_actions import SendAgain, open_letter, why_not
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from django.db.models import QuerySet
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
 #: The colour of each of Celery's states.
@@ -58,7 +61,7 @@ class SendResultAgain(SendAgain):
         return run
 
     def title_of(self, obj: Any) -> str:
-        return f"{obj.task_name or _('unknown task')}[{obj.task_id}]"
+        return result_title(obj)
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -92,8 +95,35 @@ class ScheduleNameFilter(RecentValuesFilter):
     field_name = "periodic_task_name"
 
 
+class NamedMixin(MixinBase):
+    """Call a row on its page by what ``title_of`` says, in place of what its model does."""
+
+    def title_of(self, obj: Any) -> str:
+        """Return what to call *obj*."""
+        raise NotImplementedError
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        obj = context["original"]
+        title = self.title_of(obj)
+        context |= {"subtitle": title, "original": _Named(obj.pk, title)}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+@dataclass(frozen=True)
+class _Named:
+    """What a page reads of its row."""
+
+    pk: Any
+    title: str
+
+    def __str__(self) -> str:
+        return self.title
+
+
 @replaces(TaskResult, StockTaskResultAdmin)
-class TaskResultAdmin(ObjectActionsMixin, GuardedMixin, RecordAdmin):
+class TaskResultAdmin(NamedMixin, ObjectActionsMixin, GuardedMixin, RecordAdmin):
     """What became of tasks, as the result back end has it."""
 
     object_actions = (SendResultAgain(),)
@@ -120,6 +150,9 @@ class TaskResultAdmin(ObjectActionsMixin, GuardedMixin, RecordAdmin):
         (gettext_lazy("Result"), {"fields": ("shown_result", "shown_traceback")}),
         (gettext_lazy("On record"), {"fields": ("task_id", "content_type")}),
     )
+
+    def title_of(self, obj: Any) -> str:
+        return result_title(obj)
 
     def has_requeue_permission(self, request: HttpRequest) -> bool:
         """Return whether the person may send runs again."""
@@ -207,7 +240,7 @@ class TaskResultAdmin(ObjectActionsMixin, GuardedMixin, RecordAdmin):
 
 
 @replaces(GroupResult, StockGroupResultAdmin)
-class GroupResultAdmin(GuardedMixin, RecordAdmin):
+class GroupResultAdmin(NamedMixin, GuardedMixin, RecordAdmin):
     """Groups of tasks, to look at."""
 
     guarded = {"shown_result": VIEW_ARGUMENTS}
@@ -217,6 +250,9 @@ class GroupResultAdmin(GuardedMixin, RecordAdmin):
     search_fields = ("group_id__exact",)
     search_help_text = gettext_lazy("The id of a group.")
     fieldsets = ((None, {"fields": ("group_id", "created", "done", "shown_result")}),)
+
+    def title_of(self, obj: Any) -> str:
+        return _("Group %(id)s") % {"id": short_id(obj.group_id)}
 
     @admin.display(description=gettext_lazy("created"))
     def created(self, obj: Any) -> SafeString | str:

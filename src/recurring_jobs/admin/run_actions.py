@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -104,7 +105,7 @@ class SendAgain(ObjectAction):
 
     def notice(self, obj: Any) -> str:
         run = self.run_of(obj)
-        return resending.not_sendable_reason(run) if run else why_not(None)
+        return capfirst(why_not(run))
 
     def form(self, request: HttpRequest, obj: Any, data: Any = None) -> forms.Form | None:
         run = self.run_of(obj)

@@ -16,6 +16,7 @@ from recurring_jobs.admin.action_pages import ObjectActionsMixin
 from recurring_jobs.admin.bases import RecordAdmin
 from recurring_jobs.admin.filters import TaskFilter
 from recurring_jobs.admin.queue_purge import PurgesMixin
+from recurring_jobs.admin.result_texts import result_title
 from recurring_jobs.admin.rights import VIEW_ARGUMENTS, VIEW_TRACEBACKS, GuardedMixin
 from recurring_jobs.admin.run_actions import Cancel, SendAgain
 from recurring_jobs.models import DeadLetter, Run, TaskLock
@@ -164,7 +165,8 @@ class RunAdmin(PurgesMixin, ObjectActionsMixin, GuardedMixin, RecordAdmin):
     @admin.display(description=gettext_lazy("result"))
     def result_link(self, obj: Run) -> SafeString | str:
         results: Any = apps.get_model("django_celery_results", "TaskResult")
-        return shown.link(self.admin_site, results.objects.filter(task_id=obj.pk).first())
+        result = results.objects.filter(task_id=obj.pk).first()
+        return shown.link(self.admin_site, result, result_title(result) if result else None)
 
     @admin.display(description=gettext_lazy("locks held"))
     def locks_held(self, obj: Run) -> SafeString | str:

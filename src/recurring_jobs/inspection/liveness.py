@@ -10,11 +10,13 @@ from django.db.models import Count
 
 from recurring_jobs.conf import conf
 from recurring_jobs.models import Beat, DeadLetter, Fire, Run, Schedule, Worker
+from recurring_jobs.recurrence.fields import SET_ASIDE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
-    from django.db.models import QuerySet
+    from django.db.models import Model, QuerySet
 
 #: A beat writes down a tick each ten seconds; one that is silent for longer is not alive.
 BEAT_SILENT_AFTER: Final = timedelta(seconds=30)
@@ -148,6 +150,19 @@ def troubles(now: datetime) -> list[Trouble]:
     }
     counted = {name: count_up_to(rows) for name, rows in lists.items()}
     return [Trouble(name, number) for name, number in counted.items() if number]
+
+
+def templates_set_aside(models: Iterable[type[Model]]) -> dict[type[Model], int]:
+    """
+    Return for each of *models*, those of templates, how many the generator set aside.
+
+    Those that have none are left out. It takes one probe of an index for each.
+    """
+    counted = {
+        model: count_up_to(model._base_manager.filter(recurrence_due_at=SET_ASIDE))
+        for model in models
+    }
+    return {model: number for model, number in counted.items() if number}
 
 
 def _worker_silent_after() -> timedelta:

@@ -27,6 +27,8 @@ else:
 
 #: ``recurrence_due_at`` of a template that is new or was edited: earlier than every clock.
 AT_ONCE: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: That of a template that was set aside: later than every clock, and found by its index.
+SET_ASIDE: Final = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class RecurrenceRuleField(RuleColumn):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from recurring_jobs.recurrence.fields import SET_ASIDE
 from recurring_jobs.recurrence.layout import layout_of
 from recurring_jobs.recurrence.reconcile import RowChanges, reconcile
 from recurring_jobs.recurrence.rows import series_of, snapshot_of
@@ -93,7 +94,9 @@ def set_aside(template: RecurringTemplateMixin, error: Exception) -> TemplatePla
     Return the plan that leaves *template* alone until it is edited, saying why.
     """
     kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-    return TemplatePlan(template, reason=f"{kind}{error}"[:1000] or type(error).__name__)
+    return TemplatePlan(
+        template, due_at=SET_ASIDE, reason=f"{kind}{error}"[:1000] or type(error).__name__
+    )
 
 
 def _continued(template: RecurringTemplateMixin, window: Window, make: Maker) -> RowChanges:

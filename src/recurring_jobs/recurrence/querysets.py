@@ -8,7 +8,12 @@ from django.db import NotSupportedError, models, transaction
 from django.db.models import F, Q, Value
 from django.utils import timezone
 
-from recurring_jobs.recurrence.fields import AT_ONCE, at_once_if_made_from, due_by_columns
+from recurring_jobs.recurrence.fields import (
+    AT_ONCE,
+    SET_ASIDE,
+    at_once_if_made_from,
+    due_by_columns,
+)
 from recurring_jobs.recurrence.layout import layout_of
 from recurring_jobs.recurrence.portions import portions
 
@@ -46,7 +51,7 @@ class RecurringTemplateQuerySet(RecurrenceRuleQuerySet[Row]):
 
     def set_aside(self) -> Self:
         """Templates that the generator could not read; ``recurrence_set_aside`` says why."""
-        return self.exclude(recurrence_set_aside="")
+        return self.filter(recurrence_due_at=SET_ASIDE)
 
     def bulk_create(
         self,
