@@ -338,6 +338,17 @@ def test_schedule_that_fires_all_the_time_is_a_band():
     assert len(coming.times) == MOST_FIRES
 
 
+def test_schedule_that_is_overdue_is_no_band():
+    """Its times that have passed do not fill up the day to come."""
+    make_interval(6, "hours", NOW - timedelta(days=60))
+
+    (coming,) = coming_fires(NOW + timedelta(hours=24), NOW)
+
+    assert not coming.is_dense
+    assert coming.times[0] == NOW - timedelta(days=60)
+    assert len([at for at in coming.times if at > NOW]) == len(coming.times) - 1 == 4
+
+
 def test_queues_are_asked_for_only_on_demand(boss, monkeypatch):
     """A broker that is away does not hold up the page; when it is asked, it says so."""
     asked = boss.get(URL).content.decode()

@@ -386,3 +386,22 @@ def test_null_characters_never_reach_the_database(boss):
         boss.get(f"{list_url('deadletter')}?task=a%00b")
 
     assert not [query for query in queries.captured_queries if '"task" = ' in query["sql"]]
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("recurring_jobs/schedule", "No schedule yet: declare one in code"),
+        ("recurring_jobs/fire", "Nothing has fired yet."),
+        ("recurring_jobs/run", "No run is kept yet"),
+        ("recurring_jobs/deadletter", "No task has given up."),
+        ("recurring_jobs/tasklock", "No run has a lock."),
+        ("django_celery_results/taskresult", "No result is kept yet."),
+    ],
+)
+def test_empty_list_says_what_to_do(boss, path, sentence):
+    """
+    On the first day a list says why it is empty; a search that finds nothing does not.
+    """
+    assert sentence in boss.get(f"/admin/{path}/").content.decode()
+    assert sentence not in boss.get(f"/admin/{path}/?q=nothing").content.decode()

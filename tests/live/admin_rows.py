@@ -12,9 +12,10 @@ from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from django_celery_results.models import TaskResult
 
-from recurring_jobs.models import Beat, Schedule
+from recurring_jobs.models import Beat, Schedule, regenerate, skip
 from tests.admin.rows import (
     PAYLOAD,
+    make_drifted,
     make_fire,
     make_letter,
     make_lock,
@@ -41,6 +42,12 @@ def rows() -> dict[str, str]:
 def questions() -> dict[str, str]:
     """The address of each question that is asked before something is done."""
     return make_questions()
+
+
+@pytest.fixture
+def few_questions(questions: dict[str, str]) -> dict[str, str]:
+    """Those with most on them, where each page takes long to look at."""
+    return {name: questions[name] for name in ("cancel", "send-again", "backfill", "split")}
 
 
 def every_page(
@@ -139,6 +146,12 @@ def make_rows() -> dict[str, str]:
         "lock": f"{base}/tasklock/{lock.pk}/change/",
         "results": "/admin/django_celery_results/taskresult/",
         "result": f"/admin/django_celery_results/taskresult/{result.pk}/change/",
+        "results-group": "/admin/django_celery_results/groupresult/",
+        "crontabs": "/admin/django_celery_beat/crontabschedule/",
+        "crontab": "/admin/django_celery_beat/crontabschedule/"
+        f"{nightly.periodic_task.crontab_id}/change/",
+        "occurrence": f"/admin/host/todo/{todo.occurrences.first().pk}/change/",
+        "courses": "/admin/host/course/",
         "periodic-tasks": f"{beat}/",
         "periodic-task": f"{beat}/{nightly.periodic_task_id}/change/",
         "new-periodic-task": f"{beat}/add/",
@@ -150,12 +163,37 @@ def make_questions() -> dict[str, str]:
     running = make_run("running", task=PAYLOAD, worker="celery@web-1", heartbeat_at=timezone.now())
     failed = make_run("failed", task=PAYLOAD, args=[PAYLOAD], kwargs={"token": "[redacted]"})
     result = make_result(make_run("succeeded", args=[7]).pk, "SUCCESS", None)
-    run, of_result = "admin:recurring_jobs_run", "admin:django_celery_results_taskresult"
-    return {
-        "cancel": reverse(f"{run}_cancel", args=[running.pk]),
-        "send-again": reverse(f"{run}_send_again", args=[failed.pk]),
-        "send-result-again": reverse(f"{of_result}_send_again", args=[result.pk]),
+    schedule = make_drifted("hourly import", queue="imports")
+    series = Todo.objects.create(
+        title="Water the garden",
+        due_at=timezone.now(),
+        recurrence_rule="FREQ=DAILY",
+        recurrence_timezone="Europe/Paris",
+    )
+    regenerate(series)
+    first, *_, last = series.occurrences.order_by("due_at")
+    skip(first)
+    asked = {
+        "cancel": running,
+        "send_again": failed,
+        "requeue": make_letter(kwargs={"token": "[redacted]"}),
+        "discard": make_letter(),
+        "break": make_lock(),
+        **dict.fromkeys(("run_now", "pause", "skip_next", "backfill"), schedule),
+        **dict.fromkeys(("take_code", "keep_mine"), schedule),
+        **dict.fromkeys(("change_rule", "end", "unskip"), series),
+        **dict.fromkeys(("skip", "reschedule", "split"), last),
     }
+    return {
+        **{name.replace("_", "-"): question_of(row, name) for name, row in asked.items()},
+        "send-result-again": question_of(result, "send_again"),
+    }
+
+
+def question_of(row: Any, action: str) -> str:
+    """Return the address that asks about *action* for *row*."""
+    opts = row._meta
+    return reverse(f"admin:{opts.app_label}_{opts.model_name}_{action}", args=[row.pk])
 
 
 def make_result(task_id: str, status: str, result: object, **fields: Any) -> TaskResult:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.live.admin_rows import questions, rows
+from tests.live.admin_rows import few_questions, questions, rows
 from tests.live.browser import chromium, many_languages, open_page, pictures, site, strict_policy
 from tests.live.processes import Host
 from tests.services import temporary_database
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "chromium",
+    "few_questions",
     "many_languages",
     "open_page",
     "pictures",

@@ -57,12 +57,12 @@ def serious_faults(page: Page) -> list[str]:
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(("scheme", "width"), VIEWS)
-def test_assistive_programs_find_their_way(open_page, rows, questions, scheme, width):
+def test_assistive_programs_find_their_way(open_page, rows, few_questions, scheme, width):
     """Of what axe looks for, contrast and names and roles, nothing serious is found anywhere."""
     faults = {}
     # What axe does to the page is none of what the policy is to keep away.
     options = {"scheme": scheme, "width": width, "bypass_csp": True}
-    for name, page in every_page(open_page, rows, questions, **options):
+    for name, page in every_page(open_page, rows, few_questions, **options):
         if found := serious_faults(page):
             faults[name] = found
 
@@ -71,10 +71,10 @@ def test_assistive_programs_find_their_way(open_page, rows, questions, scheme, w
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("width", WIDTHS)
-def test_pages_read_from_right_to_left(open_page, rows, questions, pictures, width):
+def test_pages_read_from_right_to_left(open_page, rows, few_questions, pictures, width):
     """In Arabic the pages are mirrored, and fit the screen as they do in English."""
     directions, too_wide = set(), []
-    for name, page in every_page(open_page, rows, questions, locale="ar", width=width):
+    for name, page in every_page(open_page, rows, few_questions, locale="ar", width=width):
         page.screenshot(path=pictures / f"{name}-rtl-{width}.png", full_page=True)
         directions.add(page.locator("html").get_attribute("dir"))
         if is_too_wide(page):

@@ -3,9 +3,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from celery import current_app
 from django.test import Client
 from django.utils import timezone
 
+from recurring_jobs.inspection import purge_queues, queue_sizes
 from recurring_jobs.recurrence.occurrences import generate_occurrences
 from tests.admin.rows import make_letter
 from tests.host.models import Todo
@@ -15,7 +17,7 @@ from tests.live.browser import OTHER_VIEWS, is_too_wide, messages_of
 pytestmark = [pytest.mark.chromium, pytest.mark.django_db(transaction=True)]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize(("scheme", "width"), OTHER_VIEWS)
 def test_pages_open_without_complaint(open_page, rows, questions, pictures, scheme, width):
     """
@@ -63,6 +65,30 @@ def test_several_dead_letters_are_discarded_after_a_question(open_page, rows, pi
 
     assert question == "Close these 3 dead letters without sending them again?"
     assert messages_of(page) == "3 dead letters were discarded."
+
+
+@pytest.mark.parametrize(("scheme", "width"), OTHER_VIEWS)
+def test_queue_is_purged_after_a_question(open_page, rows, pictures, scheme, width):
+    """
+    From the overview: ask the broker, be asked, and the messages of that queue are gone.
+    """
+    app = current_app._get_current_object()
+    queue = app.conf.task_default_queue
+    purge_queues(app, [queue])
+    with app.connection_for_write() as connection:
+        for _ in range(2):
+            connection.SimpleQueue(queue).put({})
+    page = open_page(rows["index"], scheme=scheme, width=width)
+    page.get_by_role("link", name="Ask the broker").click()
+    page.screenshot(path=pictures / f"queues-{scheme}-{width}.png", full_page=True)
+    page.get_by_role("button", name=f"Purge queue {queue}").click()
+    question = page.locator(".recurring-jobs-confirm p").first.inner_text()
+    page.screenshot(path=pictures / f"purge-{scheme}-{width}.png", full_page=True)
+    page.get_by_role("button", name="Yes").click()
+
+    assert question.startswith(f"Remove the 2 messages that wait in queue {queue}, for good?")
+    assert messages_of(page) == f"2 messages were removed from queue {queue}."
+    assert queue_sizes(app, [queue]) == {queue: 0}
 
 
 def test_schedule_is_paused_and_resumed_with_the_keyboard(open_page, rows):

@@ -217,6 +217,7 @@ class ObjectActionsMixin(MixinBase):
             "question": action.question(len(rows)),
             "notice": "" if is_bulk else action.notice(rows[0]),
             "rows": rows,
+            "row_name": _name(action, rows[0]) if rows else "",
             "shown": [action.title_of(row) for row in rows[:MOST_SHOWN]],
             "hidden_count": max(0, len(rows) - MOST_SHOWN),
             "form": form,
@@ -271,6 +272,12 @@ def _view(owner: ObjectActionsMixin, action: ObjectAction) -> Callable[..., Http
         return owner.act_on_one(request, action, object_id)
 
     return view
+
+
+def _name(action: ObjectAction, row: Any) -> str:
+    """Return how *row* is named where only text can stand."""
+    title = action.title_of(row)
+    return str(row) if hasattr(title, "__html__") else str(title)
 
 
 def _preview(action: ObjectAction, obj: Any, options: dict[str, Any]) -> tuple[str, str]:

@@ -70,6 +70,8 @@ class BoundedMixin(MixinBase):
     found_by = ""
     #: Further columns that links from other pages filter by.
     linked_by: tuple[str, ...] = ()
+    #: What stands in place of rows while there is none at all.
+    empty_text: Any = ""
     show_full_result_count = False
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:

@@ -146,6 +146,7 @@ class DeadLetterAdmin(ObjectActionsMixin, GuardedMixin, RecordAdmin):
     object_actions = (Requeue(), Discard())
     list_display = ("task", "state_badge", "error", "failed", "attempts")
     list_filter = ("state", TaskFilter, ExceptionFilter)
+    empty_text = gettext_lazy("No task has given up.")
     ordering = ("-failed_at",)
     found_by = "task_id"
     search_fields = ("task_id__exact", "root_id__exact", "task__startswith")

@@ -102,6 +102,7 @@ class FireAdmin(RecordAdmin):
     list_display = ("nominal_time", "schedule_name", "kind", "outcome", "delay", "stands_for")
     list_display_links = ("nominal_time",)
     list_filter = ("state", "kind")
+    empty_text = gettext_lazy("Nothing has fired yet. The overview says whether a beat is alive.")
     list_select_related = ("schedule__periodic_task",)
     ordering = ("-pk",)  # the last to be claimed first, which a large table tells at once
     found_by = "task_id"

@@ -85,6 +85,7 @@ class TaskLockAdmin(ObjectActionsMixin, GuardedMixin, RecordAdmin):
     object_actions = (Break(),)
     list_display = ("task", "key", "state_badge", "taken", "worker", "run_link")
     list_filter = (HeldFilter, TaskFilter)
+    empty_text = gettext_lazy("No run has a lock. Tasks with no_overlap take one.")
     ordering = ("-taken_at",)
     search_fields = ("owner__exact", "task__startswith")
     search_help_text = gettext_lazy("A task id, or the beginning of a task's name.")

@@ -95,10 +95,11 @@ def _coming(view: View) -> dict[str, Any]:
     begin = view.now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     labels = [clock(begin + number * _STEP * _HOUR) for number in range(24 // _STEP)]
     offsets = {timezone.localtime(begin + number * 24 * _HOUR).utcoffset() for number in (0, 1)}
+    coming = coming_fires(begin + 24 * _HOUR, view.now)
     return {
         "labels": labels,
         "now": minute(view.now, begin),
-        "rows": [line(each, begin, view.now) for each in coming_fires(begin + 24 * _HOUR)],
+        "rows": [line(each, begin, view.now) for each in coming],
         "clocks_change": len(offsets) > 1,
         "zone": timezone.get_current_timezone_name(),
         "url": view.list_url("schedule", "state=enabled&o=4"),

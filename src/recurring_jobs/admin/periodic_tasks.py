@@ -98,7 +98,7 @@ class PeriodicTaskAdmin(ObjectActionsMixin, GuardedMixin, BoundedMixin, StockPer
 
     guarded = dict.fromkeys(ARGUMENT_FIELDS, VIEW_ARGUMENTS)
     change_form_template = None
-    list_display = ("name", "enabled", "fires", "start_time", "last_run_at", "one_off")
+    list_display = ("name", "enabled", "fires", "last_run_at")
     list_filter = ("enabled", "one_off", "start_time", "last_run_at")
     form = PeriodicTaskForm
     raw_id_fields = ("solar",)

@@ -136,6 +136,7 @@ class TaskResultAdmin(NamedMixin, ObjectActionsMixin, GuardedMixin, RecordAdmin)
     list_display = ("title", "state_badge", "done", "took", "schedule", "worker")
     list_display_links = ("title",)
     list_filter = (StatusFilter, TaskNameFilter, ScheduleNameFilter)
+    empty_text = gettext_lazy("No result is kept yet. The result back end django-db keeps them.")
     ordering = ("-date_done",)
     found_by = "task_id"
     search_fields = ("task_id__exact", "task_name__startswith")

@@ -8,7 +8,8 @@ from django.apps import apps
 from django.contrib import admin
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recurring_jobs.admin import shown
@@ -52,8 +53,9 @@ class RunAdmin(PurgesMixin, ObjectActionsMixin, GuardedMixin, RecordAdmin):
         "shown_kwargs": VIEW_ARGUMENTS,
         "shown_tracebacks": VIEW_TRACEBACKS,
     }
-    list_display = ("task", "state_badge", "attempt", "started", "took", "progress", "worker")
+    list_display = ("task", "state_and_progress", "started", "took", "worker")
     list_filter = ("state", TaskFilter)
+    empty_text = gettext_lazy("No run is kept yet: those of fires are, and those of tracked tasks.")
     linked_by = ("created_at",)
     ordering = ("-created_at",)
     found_by = "id"
@@ -105,6 +107,16 @@ class RunAdmin(PurgesMixin, ObjectActionsMixin, GuardedMixin, RecordAdmin):
     @admin.display(description=gettext_lazy("state"), ordering="state")
     def state_badge(self, obj: Run) -> SafeString:
         return shown.badge(RUN_KINDS[Run.State(obj.state)], obj.get_state_display())
+
+    @admin.display(description=gettext_lazy("state"), ordering="state")
+    def state_and_progress(self, obj: Run) -> SafeString:
+        parts = [self.state_badge(obj)]
+        if obj.attempt > 1:
+            text = _("attempt %(number)d") % {"number": obj.attempt}
+            parts.append(format_html('<span class="recurring-jobs-quiet">{}</span>', text))
+        if obj.progress_done is not None or obj.progress_note:
+            parts.append(format_html("<div>{}</div>", self.progress(obj)))
+        return format_html_join(" ", "{}", ((part,) for part in parts))
 
     @admin.display(description=gettext_lazy("created"), ordering="created_at")
     def created(self, obj: Run) -> SafeString | str:

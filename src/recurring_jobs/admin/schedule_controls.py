@@ -39,6 +39,17 @@ def _moment(label: Any, **options: Any) -> forms.DateTimeField:
     return forms.DateTimeField(label=label, widget=widget, **options)
 
 
+class _OnClockForm(forms.Form):
+    """Say on whose clock moments are typed."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        zone = _("On the clock of %(zone)s.") % {"zone": timezone.get_current_timezone_name()}
+        for field in self.fields.values():
+            if isinstance(field, forms.DateTimeField):
+                field.help_text = f"{field.help_text} {zone}".strip()
+
+
 def _overlap(initial: Schedule.Overlap) -> forms.ChoiceField:
     return forms.ChoiceField(
         label=gettext_lazy("while an earlier one is running"),
@@ -71,7 +82,7 @@ class RunNowWithForm(ArgumentsForm, RunNowForm):
         return super().clean_kwargs() if self.cleaned_data["kwargs"] else self._stored[1]
 
 
-class PauseForm(forms.Form):
+class PauseForm(_OnClockForm):
     """Why a schedule is paused, and for how long."""
 
     reason = forms.CharField(
@@ -90,7 +101,7 @@ class PauseForm(forms.Form):
         return until
 
 
-class BackfillForm(forms.Form):
+class BackfillForm(_OnClockForm):
     """Which times are fired again, and how."""
 
     start = _moment(gettext_lazy("from"))

@@ -77,8 +77,11 @@ class ScheduleAdmin(ObjectActionsMixin, GuardedMixin, BoundedMixin, StyledMixin,
         *(RunNow(), Pause(), Resume(), SkipNext(), Backfill()),
         *(TakeCode(), KeepMine()),
     )
-    list_display = ("name", "state", "trigger", "last_fire", "next_fire", "owner")
+    list_display = ("name_and_words", "state_and_owner", "last_fire", "next_fire")
     list_filter = (StateFilter, OwnerFilter)
+    empty_text = gettext_lazy(
+        "No schedule yet: declare one in code and run setup_periodic_tasks, or add a periodic task."
+    )
     list_select_related = ("periodic_task",)
     ordering = ("periodic_task__name",)
     search_fields = ("periodic_task__name", "periodic_task__task")
@@ -171,6 +174,16 @@ class ScheduleAdmin(ObjectActionsMixin, GuardedMixin, BoundedMixin, StyledMixin,
     @admin.display(description=gettext_lazy("name"), ordering="periodic_task__name")
     def name(self, obj: Schedule) -> str:
         return str(obj.periodic_task.name)
+
+    @admin.display(description=gettext_lazy("name"), ordering="periodic_task__name")
+    def name_and_words(self, obj: Schedule) -> SafeString:
+        html = '{} <span class="recurring-jobs-words">{}</span>'  # both are in the link
+        return format_html(html, self.name(obj), self.trigger(obj))
+
+    @admin.display(description=gettext_lazy("state and owner"), ordering="declared_in")
+    def state_and_owner(self, obj: Schedule) -> SafeString:
+        state, owner = self.state(obj), self.owner(obj)
+        return format_html('{}<div class="recurring-jobs-quiet">{}</div>', state, owner)
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, obj: Schedule) -> SafeString:

@@ -29,22 +29,26 @@ class Coming:
     is_dense: bool
 
 
-def coming_fires(end: datetime) -> list[Coming]:
-    """Return what fires before *end*: of the first MOST_SCHEDULES, the next one first."""
+def coming_fires(end: datetime, now: datetime | None = None) -> list[Coming]:
+    """
+    Return what fires before *end*: of the first MOST_SCHEDULES, the next one first.
+
+    Of one that is overdue the first time is past, and the others are those after *now*.
+    """
     soon = Schedule.objects.filter(
         next_fire_at__lt=end, periodic_task__enabled=True, set_aside_reason=""
     ).order_by("next_fire_at")[:MOST_SCHEDULES]
     beat_fires.load_tasks(soon, using=soon.db)
-    return [_coming(schedule, end) for schedule in soon]
+    return [_coming(schedule, end, now) for schedule in soon]
 
 
-def _coming(schedule: Schedule, end: datetime) -> Coming:
+def _coming(schedule: Schedule, end: datetime, now: datetime | None) -> Coming:
     expires = schedule.periodic_task.expires
-    times = tuple(islice(_times(schedule, min(end, expires or end)), MOST_FIRES + 1))
+    times = tuple(islice(_times(schedule, min(end, expires or end), now), MOST_FIRES + 1))
     return Coming(schedule, times[:MOST_FIRES], is_dense=len(times) > MOST_FIRES)
 
 
-def _times(schedule: Schedule, end: datetime) -> Iterator[datetime]:
+def _times(schedule: Schedule, end: datetime, now: datetime | None) -> Iterator[datetime]:
     try:
         trigger = beat_tables.trigger_of(schedule.periodic_task)
     except RecurringJobsError:
@@ -53,5 +57,5 @@ def _times(schedule: Schedule, end: datetime) -> Iterator[datetime]:
     if first is None:
         return
     most = 1 if schedule.periodic_task.one_off else schedule.remaining_fires
-    times = islice(chain([first], trigger.times_after(first)), most)
+    times = islice(chain([first], trigger.times_after(max(first, now or first))), most)
     yield from takewhile(lambda at: at < end, times)
