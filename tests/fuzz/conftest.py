@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-collect_ignore = ["fuzz_rules.py"]
+collect_ignore = ["fuzz.py"]

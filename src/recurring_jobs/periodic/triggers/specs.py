@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from recurring_jobs.exceptions import InvalidTriggerError
+from recurring_jobs.exceptions import InvalidTriggerError, RecurringJobsError
 from recurring_jobs.periodic.triggers.at import At
 from recurring_jobs.periodic.triggers.cron import Cron
 from recurring_jobs.periodic.triggers.every import Every
@@ -24,6 +24,18 @@ def trigger_from(spec: Mapping[str, Any]) -> Trigger:
 
     Raise InvalidTriggerError for values that are of no trigger.
     """
+    try:
+        found = _trigger_from(spec)
+    except RecurringJobsError:
+        raise
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _invalid(spec) from error
+    if found is None:
+        raise _invalid(spec)
+    return found
+
+
+def _trigger_from(spec: Mapping[str, Any]) -> Trigger | None:
     match spec:
         case {"cron": str(expression), "timezone": zone}:
             return Cron(expression, timezone=zone)
@@ -38,4 +50,8 @@ def trigger_from(spec: Mapping[str, Any]) -> Trigger:
             return At(datetime.fromisoformat(at))
         case {"solar": str(event), "latitude": latitude, "longitude": longitude}:
             return Solar(event, latitude, longitude)
-    raise InvalidTriggerError("trigger", spec, "is not what a trigger says of itself.")
+    return None
+
+
+def _invalid(spec: Mapping[str, Any]) -> InvalidTriggerError:
+    return InvalidTriggerError("trigger", spec, "is not what a trigger says of itself.")
