@@ -6,6 +6,7 @@ import inspect
 import os
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.core.management import load_command_class
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
@@ -14,6 +15,7 @@ from recurring_jobs.api.problems import KINDS
 from recurring_jobs.conf import KEYS, Conf
 
 if TYPE_CHECKING:
+    from django.db.models import Model
     from sphinx.application import Sphinx
 
 
@@ -62,6 +64,28 @@ class ProblemsReference(SphinxDirective):
         )
 
 
+class ModelsReference(SphinxDirective):
+    """Each table that projects may read: its fields, their types, what they mean."""
+
+    def run(self) -> list[nodes.Node]:
+        found: list[nodes.Node] = []
+        for model in apps.get_app_config("recurring_jobs").get_models():
+            found += _section(self, model.__name__, self._body(model))
+        return found
+
+    def _body(self, model: type[Model]) -> str:
+        rows = [self._row(each) for each in model._meta.concrete_fields]
+        head = [_plain(model.__doc__), "", "| field | type | what it says |", "|---|---|---|"]
+        return "\n".join([*head, *rows])
+
+    def _row(self, field: Any) -> str:
+        kind = field.get_internal_type()
+        to = f" to `{field.related_model.__name__}`" if field.related_model else ""
+        says = ". ".join(part for part in (str(field.verbose_name), str(field.help_text)) if part)
+        values = ", ".join(f"`{value}`" for value, _ in field.choices or ())
+        return f"| `{field.name}` | {kind}{to} | {says}{': ' if values else ''}{values} |"
+
+
 def _subparsers(parser: Any) -> dict[str, Any]:
     (action,) = (action for action in parser._actions if isinstance(action.choices, dict))  # noqa: SLF001
     return dict(action.choices)
@@ -82,6 +106,7 @@ def _plain(docstring: str | None) -> str:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives."""
     app.add_directive("settings-reference", SettingsReference)
+    app.add_directive("models-reference", ModelsReference)
     app.add_directive("command-reference", CommandReference)
     app.add_directive("problems-reference", ProblemsReference)
     return {"parallel_read_safe": True}
