@@ -130,6 +130,7 @@ WITH_SQL = {
     "periodic/sync.py",
     "recurrence/batch.py",
     "recurrence/insertion.py",
+    "tallies.py",
 }
 
 

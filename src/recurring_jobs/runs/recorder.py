@@ -7,22 +7,18 @@ import threading
 import time
 from datetime import datetime
 from functools import partial
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import signals
-from celery.app.task import Context
-from celery.exceptions import InvalidTaskError, NotRegistered
 from celery.states import IGNORED, REJECTED, SUCCESS
 from django.db import Error as DatabaseError
 from django.db import connections, router
 from django.utils import timezone
-from kombu.exceptions import KombuError
 
 from recurring_jobs import tallies
 from recurring_jobs.exceptions import RunLostError
-from recurring_jobs.runs import failures, guard, locks, rows
+from recurring_jobs.runs import failures, guard, rows, unbegun
 from recurring_jobs.runs.attempts import HOLD
 from recurring_jobs.runs.endings import give_up
 from recurring_jobs.runs.execution import (
@@ -76,9 +72,9 @@ def connect() -> None:
         signals.task_failure: on_failure,
         signals.task_postrun: on_postrun,
         signals.task_internal_error: on_internal_error,
-        signals.task_revoked: on_revoked,
-        signals.task_unknown: on_unknown,
-        signals.task_rejected: on_rejected,
+        signals.task_revoked: unbegun.on_revoked,
+        signals.task_unknown: unbegun.on_unknown,
+        signals.task_rejected: unbegun.on_rejected,
     }
     for signal, receiver in receivers.items():
         signal.connect(receiver, weak=False, dispatch_uid=f"recurring_jobs.{receiver.__name__}")
@@ -278,49 +274,6 @@ def _end(task: Any, request: Any, state: str | None, retval: Any) -> None:
             _unstored.request = request
         # Else the process is asked to end in the middle of the run.
         heart.let_go(hold)
-
-
-@at_the_edge
-def on_revoked(
-    sender: Any, request: Any, *, terminated: bool = False, expired: bool = False, **_: Any
-) -> None:
-    """Record that a run was stopped by a person, or not begun in time."""
-    if not is_kept(sender, request):
-        return
-    reason = "Terminated." if terminated else "Expired." if expired else "Revoked."
-    state = RunState.FAILED if terminated else RunState.SKIPPED
-    execution = execution_of(sender, request, was_started=terminated)
-    rows.end_run(execution, state, exception=reason)
-    if terminated and overlap_policy(sender):
-        locks.free_run(request.id)
-    logger.info("recurring_jobs.run.revoked", extra={**facts_of(sender, request), "reason": reason})
-
-
-@at_the_edge
-def on_unknown(message: Any, name: str, **_: Any) -> None:
-    """Keep the message of a task that this worker does not know, which Celery drops."""
-    _keep_message(message, NotRegistered(name))
-
-
-@at_the_edge
-def on_rejected(message: Any, exc: BaseException | None = None, **_: Any) -> None:
-    """Keep a message that this worker cannot read as a task, if it says which it is."""
-    _keep_message(message, exc or InvalidTaskError("The message cannot be read."))
-
-
-def _keep_message(message: Any, exception: BaseException) -> None:
-    sent = message.headers or {}
-    if not sent.get("id") or not sent.get("task"):
-        return
-    try:
-        args, kwargs, _embed = message.payload
-    except (KombuError, TypeError, ValueError):
-        logger.exception("recurring_jobs.message.not_read", extra={"run_id": str(sent["id"])})
-        return
-    request = Context(sent, args=args, kwargs=kwargs, delivery_info=message.delivery_info)
-    task = SimpleNamespace(name=sent["task"])
-    execution = execution_of(task, request)
-    give_up(task, execution, exception, f"{failures.type_name(exception)}: {exception}")
 
 
 def _is_kept(task: Any, request: Any) -> bool:
