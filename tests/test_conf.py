@@ -13,6 +13,7 @@ DEFAULTS = {
     "alert_cooldown": timedelta(minutes=15),
     "api_authorize": "",
     "api_rate": 600,
+    "api_task_rates": {},
     "api_tokens": {},
     "api_visible": "",
     "beat_batch_size": 200,
@@ -61,6 +62,7 @@ def test_every_key_has_a_property_and_a_default():
         ("API_AUTHORIZE", "shop.api.authorize"),
         ("API_TOKENS", {"ci": {"sha256": "x"}}),
         ("API_RATE", 0),
+        ("API_TASK_RATES", {"shop.pay": 0, "shop.recompute": 6}),
         ("API_VISIBLE", "tests.test_conf.visible"),
         ("BEAT_BATCH_SIZE", 0),
         ("BEAT_REPUBLISH_AFTER", timedelta(0)),
@@ -100,6 +102,12 @@ def test_sensitive_keys_may_be_any_collection(settings, value):
     [
         ("BEAT_BATCH_SIZE", "7", "RECURRING_JOBS['BEAT_BATCH_SIZE'] is '7' (str). Give a int."),
         (
+            "API_TASK_RATES",
+            {"shop.pay": "6/m"},
+            "RECURRING_JOBS['API_TASK_RATES'] gives 'shop.pay' '6/m'."
+            " Give a number of requests, or 0.",
+        ),
+        (
             "BEAT_REPUBLISH_AFTER",
             30,
             "RECURRING_JOBS['BEAT_REPUBLISH_AFTER'] is 30 (int). Give a timedelta.",
@@ -112,7 +120,7 @@ def test_sensitive_keys_may_be_any_collection(settings, value):
         ),
         ("RETRY", None, "RECURRING_JOBS['RETRY'] is None (NoneType). Give a Mapping."),
     ],
-    ids=["text", "number", "text for a list", "none"],
+    ids=["text", "rate in words", "number", "text for a list", "none"],
 )
 def test_wrong_type_is_refused_on_use(settings, key, value, problem):
     """

@@ -15,6 +15,7 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "ALERT_COOLDOWN": timedelta,
     "API_AUTHORIZE": str,
     "API_RATE": int,
+    "API_TASK_RATES": Mapping,
     "API_TOKENS": Mapping,
     "API_VISIBLE": str,
     "BEAT_BATCH_SIZE": int,
@@ -62,6 +63,16 @@ class Conf:
         if value < 0:
             raise SettingError("API_RATE", f"is {value}. Give a number of requests, or 0.")
         return value
+
+    @property
+    def api_task_rates(self) -> Mapping[str, int]:
+        """Name of a task to how often a minute one caller of the API may trigger it; 0: any."""
+        rates = dict(self._read("API_TASK_RATES", {}))
+        for name, value in rates.items():
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                problem = f"gives {name!r} {value!r}. Give a number of requests, or 0."
+                raise SettingError("API_TASK_RATES", problem)
+        return rates
 
     @property
     def api_tokens(self) -> Mapping[str, Mapping[str, Any]]:

@@ -44,6 +44,34 @@ def test_caller_that_asks_too_often_is_told_to_wait(app, caller, settings, time_
     assert post(first, TRIGGER, {"args": [7]}).status_code == 202
 
 
+def test_task_has_a_rate_of_its_own(app, caller, settings, time_machine):
+    """
+    What is dear may be triggered less often than all else is asked: by each caller, and
+    what was done already, by its key, is told again.
+    """
+    settings.RECURRING_JOBS = {"API_TASK_RATES": {"shop.recompute": 2}}
+    first, other = caller("superuser"), caller("superuser")
+    time_machine.move_to("2026-03-02T09:00:20Z", tick=False)
+    keyed = {"Idempotency-Key": "a"}
+
+    answers = [
+        post(first, TRIGGER, {"args": [7]}, headers=headers)
+        for headers in (keyed, keyed, {}, {}, keyed)
+    ]
+
+    assert [answer.status_code for answer in answers] == [202, 202, 202, 429, 202]
+    assert Run.objects.count() == 2
+    assert answers[3].headers["Retry-After"] == "40"
+    assert answers[3].json()["detail"] == (
+        "This is more than 2 runs of shop.recompute a minute. Try again in 40 seconds."
+    )
+    assert first.get("/jobs/runs").status_code == 200
+    assert post(other, TRIGGER, {"args": [7]}).status_code == 202
+    assert post(first, "/jobs/tasks/shop.fails/trigger", {}).status_code == 202
+    time_machine.move_to("2026-03-02T09:01:00Z", tick=False)
+    assert post(first, TRIGGER, {"args": [7]}).status_code == 202
+
+
 def test_no_rate_is_no_bound(app, superuser, settings):
     """
     With 0 nothing is counted.

@@ -20,12 +20,21 @@ WINDOW: Final = 60
 
 def count_request(caller: Caller) -> None:
     """Raise Problem where *caller* has asked more often than API_RATE in this minute."""
-    most = conf.api_rate
+    _count(caller.id, conf.api_rate, "requests a minute")
+
+
+def count_trigger(caller: Caller, task: str) -> None:
+    """Raise Problem where *caller* has triggered *task* more often than API_TASK_RATES says."""
+    most = conf.api_task_rates.get(task, 0)
+    _count(f"{caller.id}\n{task}", most, f"runs of {task} a minute")
+
+
+def _count(counted: str, most: int, of_what: str) -> None:
     if not most:
         return
     now = time.time()
     # A digest: a cache takes no key with spaces, and a name of a person may have some.
-    who = hashlib.sha256(caller.id.encode()).hexdigest()
+    who = hashlib.sha256(counted.encode()).hexdigest()
     key = f"recurring_jobs:rate:{who}:{int(now // WINDOW)}"
     cache.add(key, 0, timeout=2 * WINDOW)
     try:
@@ -34,5 +43,5 @@ def count_request(caller: Caller) -> None:
         return
     if count > most:
         wait = WINDOW - int(now % WINDOW)
-        detail = f"This is more than {most} requests a minute. Try again in {wait} seconds."
+        detail = f"This is more than {most} {of_what}. Try again in {wait} seconds."
         raise Problem("too-many-requests", detail, headers={"Retry-After": str(wait)})

@@ -11,6 +11,7 @@ from django.utils import timezone
 from recurring_jobs.api.endpoints import endpoint
 from recurring_jobs.api.kinds import Key, array, choice, many, mapping
 from recurring_jobs.api.problems import Problem, broker_away
+from recurring_jobs.api.rates import count_trigger
 from recurring_jobs.api.repetition import once
 from recurring_jobs.exceptions import (
     BrokerAwayError,
@@ -27,6 +28,7 @@ from recurring_jobs.inspection import (
 )
 
 if TYPE_CHECKING:
+    from recurring_jobs.api.access import Caller
     from recurring_jobs.api.calls import Call
 
 _MODES: Final = tuple(each.value for each in Mode)
@@ -54,13 +56,14 @@ def trigger(call: Call, name: str) -> HttpResponse:
     caller = call.admit(name)
     if not caller.may_see(name):
         raise Problem("not-allowed", "This token does not allow this task.")
-    return once(call, caller, lambda run_id: _trigger(call, name, run_id), may_resume=True)
+    return once(call, caller, lambda run_id: _trigger(call, caller, name, run_id), may_resume=True)
 
 
-def _trigger(call: Call, name: str, run_id: str) -> HttpResponse:
+def _trigger(call: Call, caller: Caller, name: str, run_id: str) -> HttpResponse:
     app = loaded_app()
     try:
         triggerable_task(app, name)
+        count_trigger(caller, name)
         body = call.body()
         mode = Mode(body["mode"])
         triggered = trigger_task(app, name, body["args"], body["kwargs"], mode, run_id=run_id)
