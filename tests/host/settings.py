@@ -87,3 +87,6 @@ if os.environ.get("HOST_REPUBLISH"):
     RECURRING_JOBS["BEAT_REPUBLISH_AFTER"] = timedelta(seconds=float(os.environ["HOST_REPUBLISH"]))
 if os.environ.get("HOST_SHARE"):
     RECURRING_JOBS |= {"GENERATION_SHARE": int(os.environ["HOST_SHARE"]), "GENERATION_LANES": 2}
+if os.environ.get("HOST_TOKEN"):
+    RIGHTS = ["trigger", "status", "cancel"]
+    RECURRING_JOBS["API_TOKENS"] = {"test": {"sha256": os.environ["HOST_TOKEN"], "allow": RIGHTS}}
