@@ -2,9 +2,10 @@
 Time the pages of the admin on large tables: ``python benchmarks/admin.py``.
 
 On a database of its own on the PostgreSQL server of POSTGRES_URL, with as many schedules,
-runs, fires and dead letters as asked for, and as many results of django-celery-results:
-queries and server time of each of our pages, and of the pages of django-celery-beat and
-django-celery-results for the same data. Times are the median of five, after one that is
+runs, fires, dead letters and templates as asked for, as many results of
+django-celery-results as runs, and the workers of a day: queries and server time of each of
+our pages, and of the pages of django-celery-beat and django-celery-results, as they bring
+them, for the same data. Times are the median of five, after one that is
 not counted.
 """
 
@@ -89,7 +90,25 @@ FILL = {
                now() - n * interval '2 seconds', 'shop.tasks.task' || n %% 50, '[]', '{}', '{}'
         FROM generate_series(1, %(n)s) AS n
     """,
+    "workers": """
+        INSERT INTO recurring_jobs_worker (id, name, queues, started_at, seen_at)
+        SELECT n, 'celery@web-' || n, '["celery"]', now() - interval '1 day',
+               now() - (n %% 3) * interval '2 hours'
+        FROM generate_series(1, %(n)s) AS n
+    """,
+    "templates": """
+        INSERT INTO host_todo
+            (id, title, due_at, done, created_at, recurrence_rule, recurrence_timezone,
+             recurrence_due_at, recurrence_set_aside)
+        SELECT n, 'todo ' || n, now(), false, now(), 'FREQ=DAILY', '',
+               CASE WHEN n %% 1000 = 0 THEN '9000-01-01 00:00+00'
+               ELSE now() + interval '1 day' END,
+               CASE WHEN n %% 1000 = 0 THEN 'No zone.' ELSE '' END
+        FROM generate_series(1, %(n)s) AS n
+    """,
 }
+#: How many workers of a day are on record, a third of them alive.
+WORKERS = 150
 
 
 def main() -> None:
@@ -123,9 +142,31 @@ def _set_up() -> None:
     import django
 
     django.setup()
+    _serve_stock_pages()
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
+
+
+def _serve_stock_pages() -> None:
+    """Serve the pages as their packages bring them, which ours take the place of, at /stock/."""
+    from types import ModuleType
+
+    from django.conf import settings
+    from django.contrib.admin import AdminSite
+    from django.urls import include, path
+    from django_celery_beat.admin import PeriodicTaskAdmin
+    from django_celery_beat.models import PeriodicTask
+    from django_celery_results.admin import TaskResultAdmin
+    from django_celery_results.models import TaskResult
+
+    site = AdminSite("stock")
+    site.register(PeriodicTask, PeriodicTaskAdmin)
+    site.register(TaskResult, TaskResultAdmin)
+    urls: Any = ModuleType("benchmark_urls")
+    urls.urlpatterns = [path("stock/", site.urls), path("", include(settings.ROOT_URLCONF))]
+    sys.modules[urls.__name__] = urls
+    settings.ROOT_URLCONF = urls.__name__
 
 
 def _fill(options: argparse.Namespace) -> None:
@@ -139,6 +180,8 @@ def _fill(options: argparse.Namespace) -> None:
         "runs": options.runs,
         "letters": options.letters,
         "results": options.runs,
+        "workers": WORKERS,
+        "templates": options.letters,
     }
     with connection.cursor() as cursor:
         # The triggers note each change for the beats, which is not what is measured.
@@ -170,12 +213,18 @@ def _pages(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
     yield "dead letters", f"{OURS}/deadletter/"
     yield "dead letters that are open", f"{OURS}/deadletter/?state__exact=open"
     yield "one dead letter", f"{OURS}/deadletter/1/change/"
-    yield "django-celery-beat: periodic tasks", "/admin/django_celery_beat/periodictask/"
-    yield "django-celery-beat: one", "/admin/django_celery_beat/periodictask/2/change/"
-    yield "django-celery-results: results", "/admin/django_celery_results/taskresult/"
-    results = "/admin/django_celery_results/taskresult"
-    yield "django-celery-results: those that failed", f"{results}/?status__exact=FAILURE"
-    yield "django-celery-results: one", f"{results}/2/change/"
+    yield "templates that were set aside", "/admin/host/todo/?recurrence=set_aside"
+    for owner, site in (("", "admin"), ("as its package brings it: ", "stock")):
+        tasks, results = (
+            f"/{site}/django_celery_beat/periodictask",
+            f"/{site}/django_celery_results/taskresult",
+        )
+        yield f"{owner}periodic tasks", f"{tasks}/"
+        yield f"{owner}one periodic task", f"{tasks}/2/change/"
+        yield f"{owner}results", f"{results}/"
+        failed = "status" if site == "admin" else "status__exact"
+        yield f"{owner}results that failed", f"{results}/?{failed}=FAILURE"
+        yield f"{owner}one result", f"{results}/2/change/"
 
 
 def _measured(path: str) -> tuple[int, float]:
