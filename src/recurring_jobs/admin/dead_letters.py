@@ -144,7 +144,7 @@ class DeadLetterAdmin(ObjectActionsMixin, GuardedMixin, RecordAdmin):
     }
 
     object_actions = (Requeue(), Discard())
-    list_display = ("task", "state_badge", "error", "failed", "attempts")
+    list_display = ("task", "state_badge", "error", "failed_after")
     list_filter = ("state", TaskFilter, ExceptionFilter)
     empty_text = gettext_lazy("No task has given up.")
     ordering = ("-failed_at",)
@@ -199,6 +199,14 @@ class DeadLetterAdmin(ObjectActionsMixin, GuardedMixin, RecordAdmin):
     @admin.display(description=gettext_lazy("failed at"), ordering="failed_at")
     def failed(self, obj: DeadLetter) -> SafeString | str:
         return shown.moment(obj.failed_at)
+
+    @admin.display(description=gettext_lazy("failed at"), ordering="failed_at")
+    def failed_after(self, obj: DeadLetter) -> SafeString:
+        text = ngettext("after %(count)d attempt", "after %(count)d attempts", obj.attempts) % {
+            "count": obj.attempts
+        }
+        html = '{}<div class="recurring-jobs-quiet">{}</div>'
+        return format_html(html, self.failed(obj), text)
 
     @admin.display(description=gettext_lazy("exception"), ordering="exception_type")
     def error(self, obj: DeadLetter) -> SafeString:

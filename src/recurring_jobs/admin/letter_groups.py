@@ -31,6 +31,11 @@ class LetterGroup:
     last_at: datetime
 
     @property
+    def exception(self) -> str:
+        """The name of the class, without its module."""
+        return self.exception_type.rpartition(".")[2]
+
+    @property
     def first(self) -> Any:
         """When the first failed, for the page."""
         return shown.moment(self.first_at)
