@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from datetime import date, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.db import connections, models, router, transaction
 from django.utils import timezone
 
 from recurring_jobs.conf import conf
 from recurring_jobs.exceptions import SeriesEditError
-from recurring_jobs.recurrence.batch import plan_batch, rows_of, write_batch
+from recurring_jobs.recurrence.batch import rows_of
 from recurring_jobs.recurrence.kept_rows import bring_back, keep, kept_row, referring_model
-from recurring_jobs.recurrence.layout import layout_of
 from recurring_jobs.recurrence.links import links_of
-from recurring_jobs.recurrence.models import BOOKKEEPING, RecurringTemplateMixin
-from recurring_jobs.recurrence.occurrences import report_on, take_write_lock, tell
+from recurring_jobs.recurrence.locked import LockedTemplate
+from recurring_jobs.recurrence.models import RecurringTemplateMixin
+from recurring_jobs.recurrence.occurrences import report_on
 from recurring_jobs.recurrence.reconcile import Past
 from recurring_jobs.recurrence.rows import adopt, build, series_of
 from recurring_jobs.recurrence.splitting import apply_changes, check_changes, check_kind, part
@@ -26,13 +23,8 @@ from recurring_jobs.recurrence.zones import zone_named
 from recurring_jobs.rules import Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from contextlib import AbstractContextManager
-
-    from recurring_jobs.recurrence.layout import Layout
     from recurring_jobs.recurrence.models import OccurrenceModelMixin, RecurringModelMixin
     from recurring_jobs.recurrence.occurrences import GenerationReport
-    from recurring_jobs.recurrence.planning import TemplatePlan
     from recurring_jobs.recurrence.window import Series
 
     AnyOccurrence = OccurrenceModelMixin | RecurringModelMixin
@@ -48,7 +40,7 @@ def skip(occurrence: AnyOccurrence, *, now: datetime | None = None) -> None:
     that is not, or not any more, an occurrence, and for one that other rows point to.
     """
     moment = _moment(now)
-    with _Template.of_occurrence(occurrence) as held:
+    with LockedTemplate.of_occurrence(occurrence) as held:
         row = held.occurrence(occurrence)
         if model := referring_model(row, held.using):
             problem = (
@@ -76,7 +68,7 @@ def unskip(
     by now, and a pass will make it. Raise SeriesEditError where that time is not skipped.
     """
     moment = _moment(now)
-    with _Template.of(template) as held:
+    with LockedTemplate.of(template) as held:
         held.bring_in_line(moment)
         past = Past.of(held.row, moment)
         if recurrence_id not in held.skips and not (past and recurrence_id in past.made):
@@ -103,7 +95,7 @@ def reschedule(occurrence: AnyOccurrence, to: datetime | date) -> None:
     date for rows that last all day. Raise SeriesEditError for another *to*, and for a row
     that is not, or not any more, an occurrence.
     """
-    with _Template.of_occurrence(occurrence) as held:
+    with LockedTemplate.of_occurrence(occurrence) as held:
         row = held.occurrence(occurrence)
         start = held.layout.start.target
         check_kind(row, start, "to", to)
@@ -140,7 +132,7 @@ def split(
     rule does not name; for a change that is no field; InvalidRuleError for a rule.
     """
     moment = _moment(now)
-    with _Template.of(template) as held:
+    with LockedTemplate.of(template) as held:
         check_changes(held.row, changes)
         if "recurrence_rule" in changes:
             changes["recurrence_rule"] = _rule_text(held.row, changes["recurrence_rule"])
@@ -156,7 +148,7 @@ def split(
             following = part(held.layout, held.row, first, changes, moment, held.using)
         apply_changes(following, changes, held.using)
         held.bring_in_line(moment)
-        _Template(held.layout, following, held.using).bring_in_line(moment)
+        LockedTemplate(held.layout, following, held.using).bring_in_line(moment)
     for name in () if following is not held.row else changes:
         setattr(template, name, changes[name])
     held.show(template)
@@ -178,7 +170,7 @@ def change_rule(
     InvalidRuleError for a rule that cannot be read, SeriesEditError for none.
     """
     text = _rule_text(template, rule)
-    with _Template.of(template) as held:
+    with LockedTemplate.of(template) as held:
         held.save_rule(text)
         plan = held.bring_in_line(_moment(now))
     held.show(template)
@@ -194,7 +186,7 @@ def regenerate(
     One that was set aside is tried again. Raise SeriesEditError for one without a rule, and
     with the reason where its rows cannot be made.
     """
-    with _Template.of(template) as held:
+    with LockedTemplate.of(template) as held:
         if not held.row.recurrence_rule:
             raise SeriesEditError(held.row, "has no rule, so there is nothing to make.")
         plan = held.bring_in_line(_moment(now))
@@ -213,7 +205,7 @@ def end(
     the end of that day on the template's clock. Raise SeriesEditError for another *after*,
     or a template without a rule; InvalidRuleError for a rule that cannot be read.
     """
-    with _Template.of(template) as held:
+    with LockedTemplate.of(template) as held:
         if not held.row.recurrence_rule:
             raise SeriesEditError(held.row, "has no rule, so there is nothing to end.")
         series = series_of(held.row)
@@ -238,7 +230,7 @@ def _rule_text(template: Any, rule: Rule | str | None) -> str:
     return str(Rule.parse(str(rule), finest=conf.finest_frequency))
 
 
-def _following(held: _Template, series: Series, after: object) -> datetime | date:
+def _following(held: LockedTemplate, series: Series, after: object) -> datetime | date:
     if isinstance(after, date) and not isinstance(after, datetime):
         day = after + timedelta(days=1)
         return series.instant(day) if isinstance(series.start, datetime) else day
@@ -248,7 +240,7 @@ def _following(held: _Template, series: Series, after: object) -> datetime | dat
 
 
 def _row_again(
-    held: _Template, name: str, kept: dict[str, Any] | None, now: datetime
+    held: LockedTemplate, name: str, kept: dict[str, Any] | None, now: datetime
 ) -> tuple[Any, dict[str, list[Any]]]:
     row: Any = None if kept is None else kept_row(held.layout.occurrence, kept)
     links: dict[str, list[Any]] = {} if kept is None else kept["links"]
@@ -271,98 +263,3 @@ def _row_again(
     row.recurrence_parent_id = held.row.pk
     row.recurrence_id = name
     return row, links
-
-
-class _Template:
-    """A template that is locked, as it is stored: no generator and no other edit is at it."""
-
-    def __init__(self, layout: Layout, row: Any, using: str) -> None:
-        self.layout = layout
-        self.row = row
-        self.using = using
-
-    @classmethod
-    def of_occurrence(cls, given: Any) -> AbstractContextManager[_Template]:
-        """
-        Lock the template that the row *given* was made from.
-        """
-        layout = layout_of(given._meta.concrete_model)
-        using = given._state.db or router.db_for_write(layout.occurrence, instance=given)
-        stored = rows_of(layout.occurrence, using).filter(pk=given.pk)
-        # As it is stored: a split may have moved it to another template.
-        key = stored.values_list("recurrence_parent", flat=True).first()
-        return cls._locked(layout, key or given.recurrence_parent_id, given, using)
-
-    @classmethod
-    def of(cls, given: Any) -> AbstractContextManager[_Template]:
-        """
-        Lock the template *given*.
-        """
-        layout = layout_of(given._meta.concrete_model)
-        using = given._state.db or router.db_for_write(layout.template, instance=given)
-        return cls._locked(layout, given.pk, given, using)
-
-    @classmethod
-    @contextmanager
-    def _locked(cls, layout: Layout, key: Any, given: Any, using: str) -> Iterator[_Template]:
-        if key is None:
-            raise SeriesEditError(given, "is no occurrence: it was not made from a template.")
-        lock = connections[using].features.has_select_for_no_key_update
-        with transaction.atomic(using=using):
-            take_write_lock(layout.template, using)
-            rows = rows_of(layout.template, using).select_for_update(no_key=lock)
-            row = rows.filter(pk=key).first()
-            if row is None:
-                raise SeriesEditError(given, "its template does not exist any more.")
-            yield cls(layout, row, using)
-
-    @property
-    def skips(self) -> dict[str, Any]:
-        return dict(self.row.recurrence_skips or {})
-
-    def rows(self) -> models.QuerySet[Any]:
-        """Return the rows of its occurrences."""
-        return rows_of(self.layout.occurrence, self.using).filter(recurrence_parent=self.row.pk)
-
-    def occurrence(self, given: Any) -> Any:
-        """
-        Return the row *given* as it is stored, locked. Raise SeriesEditError if it is none.
-        """
-        row = self.rows().select_for_update().filter(pk=given.pk).first()
-        if row is not None and row.recurrence_id is not None:
-            return row
-        if given.pk is not None and rows_of(self.layout.occurrence, self.using).filter(pk=given.pk):
-            raise SeriesEditError(given, f"is no occurrence of {self.row} ({self.row.pk}).")
-        name = given.recurrence_id
-        if name in self.skips:
-            problem = f"its occurrence {name} was skipped. Undo that first, or name another."
-            raise SeriesEditError(self.row, problem)
-        raise SeriesEditError(self.row, f"its occurrence {name} does not exist any more.")
-
-    def note_skips(self, skips: dict[str, Any]) -> None:
-        """Store what is skipped."""
-        self.row.recurrence_skips = skips or None
-        mine = rows_of(self.layout.template, self.using).filter(pk=self.row.pk)
-        mine.update(recurrence_skips=self.row.recurrence_skips)
-
-    def save_rule(self, text: str) -> None:
-        """Store another rule."""
-        self.row.recurrence_rule = text
-        self.row.save(using=self.using, update_fields=["recurrence_rule"])
-
-    def bring_in_line(self, now: datetime) -> TemplatePlan:
-        """
-        Do for the template what a pass would. Raise SeriesEditError where that failed.
-        """
-        layout, using = self.layout, self.using
-        plans = plan_batch(layout, [self.row], now, using=using)
-        (plan,) = write_batch(layout, plans, using=using)
-        if plan.reason:
-            raise SeriesEditError(self.row, plan.reason)
-        transaction.on_commit(partial(tell, layout, [plan], using), using=using)
-        return plan
-
-    def show(self, given: Any) -> None:
-        """Give the caller's instance what was written; what it has beside that stays."""
-        for name in ("recurrence_rule", *BOOKKEEPING):
-            setattr(given, name, getattr(self.row, name))
