@@ -71,7 +71,7 @@ def test_plan_is_printed_as_a_diff():
 
     assert result.splitlines() == [
         "- clean: disabled, its declaration has gone",
-        "+ new: sample.report, 3 hours",
+        "+ new: sample.report, every 3 hours",
         '~ report: queue null -> "mail"',
         "  ! enabled stays false, changed by hand (declared: true)",
         "= same",

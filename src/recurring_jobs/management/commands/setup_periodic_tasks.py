@@ -155,6 +155,10 @@ def _drift_line(drift: Drift) -> str:
 def _shown(field: str, value: Any) -> str:
     if field != "trigger" or not isinstance(value, dict):
         return json.dumps(value, ensure_ascii=False)
+    if value.get("every") == 1 and isinstance(value.get("unit"), str):
+        value = {**value, "every": "every", "unit": value["unit"].removesuffix("s")}
+    elif "every" in value:
+        value = {"word": "every", **value}
     return " ".join(str(part) for part in value.values() if part is not None)
 
 
