@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from celery import current_app, states
@@ -107,19 +106,22 @@ class NamedMixin(MixinBase):
     ) -> HttpResponse:
         obj = context["original"]
         title = self.title_of(obj)
-        context |= {"subtitle": title, "original": _Named(obj.pk, title)}
+        context |= {"subtitle": title, "original": _Named(obj, title)}
         return super().render_change_form(request, context, *args, **kwargs)
 
 
-@dataclass(frozen=True)
 class _Named:
-    """What a page reads of its row."""
+    """A row by another name: all else is asked of the row, as themes do."""
 
-    pk: Any
-    title: str
+    def __init__(self, row: Any, title: str) -> None:
+        self._row = row
+        self._title = title
 
     def __str__(self) -> str:
-        return self.title
+        return self._title
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._row, name)
 
 
 @replaces(TaskResult, StockTaskResultAdmin)
