@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+@pytest.fixture(autouse=True)
+def no_worker_any_more() -> Iterator[None]:
+    """A worker that lived in this process, and was not shut down, counts for no other test."""
+    yield
+    from recurring_jobs import tallies
+
+    tallies._memory.take()
+    tallies._memory.is_used = False
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> str:
     """URL of the maintenance database of a PostgreSQL server."""

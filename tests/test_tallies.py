@@ -113,7 +113,7 @@ def test_harms_nobody_where_the_database_is_away(caplog):
         message = "server closed the connection"
         raise OperationalError(message)
 
-    with connection.execute_wrapper(refuse):
+    with connection.execute_wrapper(refuse), caplog.at_level("WARNING"):
         count("runs", "shop.pay")
 
     assert "recurring_jobs.tally.not_written" in caplog.text
@@ -131,12 +131,14 @@ def test_child_does_not_count_what_its_parent_had(in_worker):
 
 
 def test_what_a_process_has_left_is_written_when_it_ends(in_worker):
-    """A child of the pool that is replaced leaves nothing behind."""
+    """A child of the pool that is replaced leaves nothing behind, and then waits for nobody."""
     count("runs", "shop.pay")
 
     signals.worker_process_shutdown.send(sender=None, pid=1, exitcode=0)
 
     assert told("runs") == {("shop.pay", ""): 1}
+    count("runs", "shop.pay")
+    assert told("runs") == {("shop.pay", ""): 2}
 
 
 def test_reaper_writes_what_waits(in_worker):

@@ -203,6 +203,7 @@ def _on_start(**_: Any) -> None:
 
 
 def _on_end(**_: Any) -> None:
+    _memory.is_used = False  # a process may go on after its worker, as in a test
     try:
         flush()
     except (DatabaseError, InterfaceError):

@@ -9,6 +9,7 @@ import pytest
 from celery import current_app
 from django.contrib.admin.models import DELETION, LogEntry
 from django.urls import reverse
+from kombu import pools
 
 from recurring_jobs.exceptions import BrokerAwayError
 from recurring_jobs.inspection import purge_queues, queue_sizes
@@ -42,8 +43,15 @@ def app(monkeypatch) -> Iterator[Celery]:
         "task_default_queue": f"purge-{uuid4().hex}",
     }.items():
         monkeypatch.setitem(host.conf.changes, name, value)
+    _forget_links(host)
     yield host
-    host.pool.force_close_all()
+    _forget_links(host)
+
+
+def _forget_links(host: Celery) -> None:
+    """Have *host* connect anew, by its settings of that moment."""
+    pools.reset()
+    host._after_fork()
 
 
 def send(app: Celery, queue: str, count: int) -> None:
