@@ -35,12 +35,9 @@ def told(name: str) -> dict[tuple[str, str], float]:
 
 
 @pytest.fixture
-def in_worker(monkeypatch):
-    """This process is a worker, which keeps in memory what it counts."""
-    monkeypatch.setattr(tallies._memory, "is_used", False)
+def in_worker():
+    """This process is a worker, which keeps in memory what it counts, until the test ends."""
     signals.worker_init.send(sender=None)
-    yield
-    tallies._memory.take()
 
 
 def test_counts_add_up():

@@ -129,10 +129,11 @@ def next_times(
     *starts* are the instants at which what happens then begins, where those are others.
     """
     here = timezone.get_current_timezone()
+    times = list(times)
     rows = [_row(at, zone, here) for at in times]
     for row, start in zip(rows, starts or (), strict=False):
         row["start"] = f"{start.astimezone(zone):%H:%M:%S}"
-    before = rows[0]["offset_before"] if rows else ""
+    before = _offset_before(times[0], zone) if times else ""
     for row in rows:
         row["clocks_change"], before = before != row["offset"], row["offset"]
     context = {
@@ -177,13 +178,19 @@ def offset_of(local: datetime) -> str:
     return f"UTC{sign}{minutes // 60:02}:{minutes % 60:02}"
 
 
+def _offset_before(at: datetime | date, zone: tzinfo) -> str:
+    """Return the distance of *zone* from UTC a day before *at*; of dates there is none."""
+    if not isinstance(at, datetime):
+        return ""
+    return offset_of((max(at, _EARLY) - timedelta(days=1)).astimezone(zone))
+
+
 def _row(at: datetime | date, zone: tzinfo, here: tzinfo) -> dict[str, Any]:
     if not isinstance(at, datetime):
         return {
             "iso": at.isoformat(),
             "local": day(at),
             "offset": "",
-            "offset_before": "",
             "here": "",
         }
     local = at.astimezone(zone)
@@ -191,7 +198,6 @@ def _row(at: datetime | date, zone: tzinfo, here: tzinfo) -> dict[str, Any]:
         "iso": at.astimezone(UTC).isoformat(),
         "local": words_of(local),
         "offset": offset_of(local),
-        "offset_before": offset_of((max(at, _EARLY) - timedelta(days=1)).astimezone(zone)),
         "here": words_of(at.astimezone(here)),
     }
 
