@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from recurring_jobs.exceptions import InvalidRuleError
+from recurring_jobs.exceptions import InvalidRuleError, SettingError
 from recurring_jobs.recurrence.fields import SET_ASIDE
 from recurring_jobs.recurrence.occurrences import (
     GenerationReport,
@@ -56,6 +56,18 @@ def test_next_five_are_made(make_todo, now):
         )
         for day in range(3, 8)
     ]
+
+
+def test_wrong_setting_sets_no_template_aside(make_todo, now, settings):
+    """A FINEST_FREQUENCY that is none ends the pass; the templates have no fault."""
+    template = make_todo()
+    settings.RECURRING_JOBS = {"FINEST_FREQUENCY": "HOURS"}
+
+    with pytest.raises(SettingError):
+        generate_occurrences(Todo, now=now)
+
+    template.refresh_from_db()
+    assert template.recurrence_set_aside == ""
 
 
 def test_start_of_a_template_gets_a_row_of_its_own(make_todo, days):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -120,3 +121,17 @@ def test_listener_to_instances_gets_its_instances(make_todo, now, listened):
         "pre_init or post_init of Todo is listened to."
     )
     assert template.occurrences.count() == 5
+
+
+@pytest.mark.django_db
+def test_moments_are_exact_to_the_microsecond(make_todo):
+    """However far away, a shifted value keeps its distance from the start exactly."""
+    start = datetime(3000, 1, 1, 9, tzinfo=UTC)
+    before = timedelta(minutes=5, microseconds=1)
+    template = make_todo(due_at=start, remind_at=start - before)
+
+    generate_occurrences(Todo, now=start)
+
+    rows = list(template.occurrences.order_by("due_at"))
+    assert {row.due_at - row.remind_at for row in rows} == {before}
+    assert [row.due_at for row in rows] == [start + timedelta(days=day) for day in range(1, 6)]

@@ -139,8 +139,8 @@ class _Try:
     @property
     def has_rows(self) -> bool:
         """Whether the template was edited since rows were made from it."""
-        made = self.template.recurrence_made_from or self.template.recurrence_cursor
-        return bool(made and self.reading is not None and self.reading.is_edited)
+        reading = self.reading
+        return reading is not None and reading.is_edited and reading.has_rows
 
     def read(self) -> None:
         self.reading = self._guarded(partial(Reading.of, self.template))

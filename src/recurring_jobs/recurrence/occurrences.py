@@ -13,6 +13,7 @@ from django.db import connections, router, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from recurring_jobs.conf import conf
 from recurring_jobs.exceptions import UnknownRecurringModelError
 from recurring_jobs.recurrence.batch import plan_batch, rows_of, write_batch
 from recurring_jobs.recurrence.fields import AT_ONCE
@@ -87,14 +88,17 @@ def generate_occurrences(
     well; one that is being edited is waited for. *on_batch* is called with the report so
     far after each batch.
 
-    Raise ValueError for a naive *now* or *until*, OperationalError when the database gives up on a
-    batch (those before it are committed, and the next pass does the rest).
+    Raise ValueError for a naive *now* or *until*, SettingError for a wrong setting, and
+    OperationalError when the database gives up on a batch (those before it are committed,
+    and the next pass does the rest).
     """
     moment = timezone.now() if now is None else now
     for name, value in (("now", moment), ("until", until)):
         if value is not None and timezone.is_naive(value):
             message = f"generate_occurrences(): {name}={value!r} has no time zone."
             raise ValueError(message)
+    # Read first: a wrong setting is to end the pass, and not to set each template aside.
+    _ = conf.finest_frequency
     layout = layout_of(model)
     alias = using or router.db_for_write(layout.template)
     wanted = _Wanted(layout, moment, alias, batch_size, limit, until)

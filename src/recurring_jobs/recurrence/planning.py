@@ -60,6 +60,14 @@ class Reading:
         """Whether the template is new, or is not what its last rows were made from."""
         return bool(self.made_from != self.template.recurrence_made_from)
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether rows were made from the template, or kept from being made."""
+        template = self.template
+        return bool(
+            template.recurrence_made_from or template.recurrence_cursor or template.recurrence_skips
+        )
+
 
 def plan_template(
     reading: Reading,
@@ -82,10 +90,10 @@ def plan_template(
     make = maker(template, series)
     layout = layout_of(type(template))
     window = series.window(now, ahead=layout.ahead, horizon=layout.horizon, until=until)
-    if reading.is_edited:
+    if reading.is_edited and reading.has_rows:
         rows = reconcile(template, series, window.needed, rows_ahead, now, make)
     else:
-        rows = _continued(template, window, make)
+        rows = _continued(template, series, window, make)
     return TemplatePlan(template, rows, window.due_at, reading.made_from)
 
 
@@ -99,12 +107,15 @@ def set_aside(template: RecurringTemplateMixin, error: Exception) -> TemplatePla
     )
 
 
-def _continued(template: RecurringTemplateMixin, window: Window, make: Maker) -> RowChanges:
+def _continued(
+    template: RecurringTemplateMixin, series: Series, window: Window, make: Maker
+) -> RowChanges:
     # Only forward: what lies before the cursor was made once, and if it has no row now,
     # a person deleted it.
     cursor = template.recurrence_cursor or ""
     skips = template.recurrence_skips or {}
-    fresh = [occurrence for occurrence in window.needed if occurrence.nominal > cursor]
+    made = len(list(series.until(cursor, window.needed))) if cursor else 0
+    fresh = window.needed[made:]
     return RowChanges(
         insert=[make(each) for each in fresh if each.nominal not in skips],
         cursor=fresh[-1].nominal if fresh else cursor,

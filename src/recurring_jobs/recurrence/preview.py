@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpResponse
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.views.generic import View
@@ -153,7 +153,7 @@ def words_of(local: datetime) -> SafeString:
 
     Seconds are left out where they are zero. No conversion of the zone takes place.
     """
-    time = date_format(local, "H:i:s" if local.second else "H:i")
+    time = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
     return format_html("{} {}", day(local), time)
 
 
@@ -165,8 +165,8 @@ def day(local: date) -> SafeString:
     """
     return format_html(
         '<span class="recurring-jobs-day">{} <bdi dir="ltr">{}</bdi></span>',
-        date_format(local, "D"),
-        date_format(local, "Y-m-d"),
+        WEEKDAYS_ABBR[local.weekday()],
+        date.isoformat(local),
     )
 
 

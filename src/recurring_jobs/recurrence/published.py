@@ -85,7 +85,8 @@ def _behind(series: Series, now: datetime, since: datetime, upto: str) -> Iterat
     found = _without_exclusions(series.rule).expand(
         series.start, after=series.local(since), inclusive=True
     )
-    return takewhile(lambda each: each.nominal <= upto or series.instant(each.at) <= now, found)
+    last = max(now, series.moment_of(upto)) if upto else now
+    return takewhile(lambda each: series.instant(each.at) <= last, found)
 
 
 def _told(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final
 
 from recurring_jobs.recurrence.layout import layout_of
@@ -62,10 +61,10 @@ def reconcile(
         if series is not None:
             moves = moved_names(past, series, {*by_id, *skips}, now)
     wanted = {occurrence.nominal: occurrence for occurrence in needed}
-    changes = RowChanges(cursor=None if series is None else max(wanted, default=""))
+    changes = RowChanges(cursor=None if series is None else next(reversed(wanted), ""))
     if series is not None and past is not None and past.series_is(series):
         wanted = {**past.made, **wanted}
-        changes.cursor = max(template.recurrence_cursor or "", *wanted, "")
+        changes.cursor = _later(series, template.recurrence_cursor or "", changes.cursor or "")
     for nominal, row in by_id.items():
         name = moves.get(nominal, nominal)
         if past is None or not past.wrote(row, now):
@@ -104,11 +103,9 @@ def moved_names(
     if not distance or not ahead:
         return {}
     targets = {name: moved_name(name, distance) for name in sorted(ahead)}
-    last = max(*targets.values(), *ahead)
-    known = {
-        occurrence.nominal
-        for occurrence in takewhile(lambda o: o.nominal <= last, series.after(now - SLACK / 2))
-    }
+    last = max(*targets.values(), *ahead, key=series.moment_of)
+    near = series.until(last, series.after(now - SLACK / 2))
+    known = {occurrence.nominal for occurrence in near}
     taken = {name for name in names if name in known or name not in ahead}
     return {
         name: target
@@ -131,8 +128,8 @@ class Past:
             return None
         before = as_it_was(template, template.recurrence_made_from)
         series = series_of(before, finest="SECONDLY")
-        upto = template.recurrence_cursor or ""
-        ahead = takewhile(lambda o: o.nominal <= upto, series.after(now - SLACK))
+        cursor = template.recurrence_cursor
+        ahead = series.until(cursor, series.after(now - SLACK)) if cursor else ()
         return cls(before, series, {occurrence.nominal: occurrence for occurrence in ahead})
 
     def series_is(self, other: Series) -> bool:
@@ -157,3 +154,10 @@ class Past:
         if occurrence is None or start is None or self.series.instant(start) <= now:
             return False
         return not differs(row, build(self.template, self.series, occurrence))
+
+
+def _later(series: Series, one: str, other: str) -> str:
+    # Of two names; where one is empty it is the other.
+    if not (one and other):
+        return one or other
+    return max(one, other, key=series.moment_of)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _VENDORS: Final = ("postgresql", "mysql", "sqlite")
 
 _SIZE = re.compile(r"\(.*?\)")
+_SECONDS: Final = models.FloatField()
 
 
 class RowList:
@@ -31,19 +32,28 @@ class RowList:
         self._connection = connection
         self._fields: list[models.Field[Any, Any]] = []
         self._columns: list[list[Any]] = []
+        self._values: list[str] = []
 
     def add(
         self, field: models.Field[Any, Any], values: Iterable[Any], *, instants: bool = False
     ) -> str:
         """
-        Add a column of *values* for *field*, and return its name in SQL.
+        Add a column of *values* for *field*, and return what SQL calls a value of it.
 
         *instants* says that they are aware date-times or None.
         """
+        name = f"made.c{len(self._fields)}"
         prepare = _preparation(field, self._connection, instants=instants)
+        if instants and self._connection.vendor == "postgresql" and _is_plain_time(field):
+            values = list(values)
+            if all(value is None or not value.microsecond for value in values):
+                # A number is written and read several times as fast as a date; whole
+                # seconds are exact as one.
+                name, field, prepare = f"to_timestamp({name})", _SECONDS, datetime.timestamp
         self._fields.append(field)
         self._columns.append(_sent(values, prepare))
-        return f"made.c{len(self._fields) - 1}"
+        self._values.append(name)
+        return name
 
     def sql(self) -> tuple[str, list[str]]:
         """
@@ -63,8 +73,11 @@ class RowList:
         quote = self._connection.ops.quote_name
         table = quote(model._meta.db_table)
         source, parameters = self.sql()
-        values = [(quote(str(field.column)), f"made.c{n}") for n, field in enumerate(fields, 1)]
-        match = f"{table}.{quote(str(model._meta.pk.column))} = made.c0"
+        match, *sent = self._values
+        values = [
+            (quote(str(field.column)), value) for field, value in zip(fields, sent, strict=True)
+        ]
+        match = f"{table}.{quote(str(model._meta.pk.column))} = {match}"
         if self._connection.vendor == "mysql":
             changes = ", ".join(f"{table}.{name} = {value}" for name, value in values)
             return f"UPDATE {table} JOIN {source} ON {match} SET {changes}", parameters  # noqa: S608  all quoted
@@ -135,7 +148,7 @@ def _preparation(
         return lambda value: json.dumps(value, cls=field.encoder)
     if _is_plain(field, models.CharField) or _is_plain(field, models.TextField):
         return str
-    if instants and _is_plain(field, models.DateTimeField):
+    if instants and _is_plain_time(field):
         # What the field does in the end, without its many steps on the way.
         adapt = connection.ops.adapt_datetimefield_value
         if connection.vendor == "postgresql":
@@ -160,6 +173,10 @@ def _is_plain(field: models.Field[Any, Any], kind: type[models.Field[Any, Any]])
         getattr(type(field), name) is getattr(kind, name)
         for name in ("get_prep_value", "get_db_prep_value", "get_db_prep_save")
     )
+
+
+def _is_plain_time(field: models.Field[Any, Any]) -> bool:
+    return _is_plain(field, models.DateTimeField)
 
 
 def _bare(value: Any) -> Any:

@@ -249,8 +249,10 @@ def _row_again(
         occurrence = None if series is None else series.named(name)
         # One that lies beyond what is made is left to the pass that comes to it: else its
         # row would be nobody's, neither written by a pass nor touched by a person.
-        has_come = name <= (held.row.recurrence_cursor or "")
-        if series is None or occurrence is None or not has_come:
+        cursor = held.row.recurrence_cursor
+        if series is None or occurrence is None or not cursor:
+            return None, {}
+        if series.moment_of(name) > series.moment_of(cursor):
             return None, {}
         if row is None or series.instant(occurrence.at) > now:
             wanted = build(held.row, series, occurrence)

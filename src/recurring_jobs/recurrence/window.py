@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Final
 
 from recurring_jobs.rules import Frequency
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from zoneinfo import ZoneInfo
 
     from recurring_jobs.rules import Occurrence, Rule
@@ -68,6 +69,8 @@ class Series:
         """
         Return the next *ahead* occurrences after *now*, all within *horizon*, and to *until*.
         """
+        if horizon is None and until is None and self.rule.is_endless:
+            return self._next(now, ahead)
         far = None if horizon is None else now + horizon
         ends = [moment for moment in (far, until) if moment is not None]
         end = max(ends, default=None)
@@ -78,6 +81,11 @@ class Series:
                 return Window(needed, due_at)
             needed.append(occurrence)
         return Window(needed, None)
+
+    def _next(self, now: datetime, ahead: int) -> Window:
+        # There is always another: that it is missing is known without working it out.
+        needed = list(islice(self.after(now), ahead))
+        return Window(needed, self.instant(needed[0].at) if len(needed) == ahead else None)
 
     def _due_at(
         self,
@@ -99,8 +107,25 @@ class Series:
     def moment_of(self, nominal: str) -> datetime:
         """
         Return the moment that *nominal*, the name of an occurrence, stands for, in UTC.
+
+        What comes later is told by this, never by names: a time that a gap moved comes after
+        later names, and one in UTC (the second pass of a fold) before or after any.
         """
-        return self.instant(stamp(nominal, self.zone))
+        at = stamp(nominal, self.zone)
+        moment = self.instant(at)
+        start = self.start
+        if isinstance(at, datetime) and isinstance(start, datetime) and start.fold:
+            # A start in the second pass of a fold, and so is what follows in that pass.
+            begin, again = self.instant(start), self.instant(at.replace(fold=1))
+            return again if moment < begin <= again else moment
+        return moment
+
+    def until(self, nominal: str, occurrences: Iterable[Occurrence]) -> Iterator[Occurrence]:
+        """
+        Yield those of *occurrences*, which are in order, that are not after the one so named.
+        """
+        last = self.moment_of(nominal)
+        return takewhile(lambda each: self.instant(each.at) <= last, occurrences)
 
     def named(self, nominal: str) -> Occurrence | None:
         """

@@ -201,6 +201,11 @@ class Rule:
     def __reduce__(self) -> tuple[Callable[[str], Rule], tuple[str]]:
         return _parse, (self._text,)
 
+    @property
+    def is_endless(self) -> bool:
+        """Whether neither COUNT nor UNTIL ends it."""
+        return self.count is None and self.until is None
+
     @cached_property
     def days(self) -> Days:
         """The days that pass the day parts, for rules that are DAILY or finer."""
