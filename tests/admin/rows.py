@@ -16,14 +16,19 @@ PAYLOAD = "\"><img src=x onerror=alert(1)></script><script>alert('{{ 7|add:7 }}'
 
 
 def make_schedule(name: str = "nightly report", *, enabled: bool = True, **fields) -> Schedule:
-    """Store a schedule beside a periodic task that fires at 09:00 in Paris."""
+    """
+    Store a schedule beside a periodic task that fires at 09:00 in Paris.
+
+    One that is not enabled, or was set aside, has no next fire, as beats leave it.
+    """
     crontab, _ = CrontabSchedule.objects.get_or_create(
         minute="0", hour="9", timezone="Europe/Paris"
     )
     task = PeriodicTask.objects.create(
         name=name, task="host.report", crontab=crontab, enabled=enabled, kwargs='{"days": 7}'
     )
-    fields.setdefault("next_fire_at", NINE if enabled else None)
+    is_firing = enabled and not fields.get("set_aside_reason")
+    fields.setdefault("next_fire_at", NINE if is_firing else None)
     return Schedule.objects.create(periodic_task=task, **fields)
 
 

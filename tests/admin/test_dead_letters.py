@@ -150,6 +150,20 @@ def test_arguments_that_cannot_be_are_refused(boss, sent, field, text, error):
     assert (sent, log()) == ([], [])
 
 
+def test_arguments_that_the_task_does_not_take_are_refused(boss, sent):
+    """
+    As over HTTP and on the command line, they are held against the task before it is sent.
+    """
+    letter = make_letter(task="host.add", args=[1, 2])
+
+    answer = boss.post(url_of(letter, "requeue"), {**AS_IT_WAS, "args": "[1, 2, 3]"})
+
+    (said,) = answer.context["form"].non_field_errors()
+    assert "host.add" in said
+    assert DeadLetter.objects.get().state == "open"
+    assert (sent, log()) == ([], [])
+
+
 def test_letter_with_secrets_says_why_it_cannot_be_sent(boss, sent):
     """
     The question shows the reason, and a confirmation without new arguments is refused.

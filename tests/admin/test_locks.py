@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -32,6 +34,23 @@ def test_the_list_shows_who_is_at_work(boss):
     assert reverse("admin:recurring_jobs_run_change", args=[run.pk]) in page
     assert "nobody has it" not in page
     assert "nobody has it" in boss.get(reverse(LIST), {"held": "all"}).content.decode()
+
+
+def test_queries_do_not_grow_with_locks(boss):
+    """
+    The runs of a page of locks are read at once; each is linked by the beginning of its id.
+    """
+    counts = []
+    for number in range(3):
+        run = make_run("running")
+        make_lock(key=str(number), owner=run.pk)
+        if number in {0, 2}:
+            with CaptureQueriesContext(connection) as queries:
+                html = boss.get(reverse(LIST)).content.decode()
+            counts.append(len(queries))
+
+    assert counts[0] == counts[1]
+    assert f'/run/{run.pk}/change/">{run.pk[:8]}</a>' in html
 
 
 @pytest.mark.parametrize(

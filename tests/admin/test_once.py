@@ -150,6 +150,67 @@ def test_list_is_acted_on_once(boss, sent, path, action):
     assert said(second)[0].startswith("This form was sent twice. It was done once: 1 ")
 
 
+def token_in(answer: Any) -> str:
+    """Return the token of the only form on the page *answer* that acts without a question."""
+    tokens: set[str] = set(re.findall(r'name="once" value="(\w+)"', answer.content.decode()))
+    assert len(tokens) == 1
+    return tokens.pop()
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        ("toggle_tasks", "Toggle activity of selected tasks"),
+        ("enable_tasks", "Enable selected tasks"),
+        ("disable_tasks", "Disable selected tasks"),
+    ],
+)
+def test_what_asks_nothing_is_done_once(boss, action, words):
+    """
+    A list's form carries a token as well: a task that was toggled is not toggled back.
+    """
+    task = make_schedule().periodic_task
+    url = "/admin/django_celery_beat/periodictask/"
+    form = {"action": action, "_selected_action": [task.pk], "once": token_in(boss.get(url))}
+
+    _first, second = (boss.post(url, form, follow=True) for _click in range(2))
+
+    task.refresh_from_db()
+    assert (task.enabled, LogEntry.objects.count()) == (action == "enable_tasks", 1)
+    assert said(second) == [f"This form was sent twice. It was done once: {words}"]
+    assert token_in(second) != form["once"]
+
+
+def test_button_that_asks_nothing_acts_once(boss):
+    """
+    So does the button on a schedule's page that lets it fire again.
+    """
+    schedule = make_schedule(enabled=False)
+    page = boss.get(f"/admin/recurring_jobs/schedule/{schedule.pk}/change/")
+    form = {"once": token_in(page)}
+
+    _first, second = (boss.post(url_of(schedule, "resume"), form, follow=True) for _ in range(2))
+
+    sentence = "Schedule nightly report was resumed."
+    assert LogEntry.objects.count() == 1
+    assert said(second) == [f"This form was sent twice. It was done once: {sentence}"]
+
+
+def test_list_that_asks_nothing_resumes_once(boss):
+    """
+    And the list of schedules.
+    """
+    schedule = make_schedule(enabled=False)
+    url = "/admin/recurring_jobs/schedule/"
+    chosen = {"action": "resume_selected", "_selected_action": [schedule.pk]}
+    form = {**chosen, "once": token_in(boss.get(url))}
+
+    for _click in range(2):
+        boss.post(url, form)
+
+    assert LogEntry.objects.count() == 1
+
+
 @pytest.mark.django_db(transaction=True)
 def test_of_two_at_once_one_fires(boss, sent, django_user_model):
     """

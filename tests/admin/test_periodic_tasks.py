@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
 from recurring_jobs.models import Fire
-from tests.admin.rows import make_schedule
+from tests.admin.rows import make_rule_schedule, make_schedule
 
 pytestmark = pytest.mark.django_db
 
@@ -110,3 +110,17 @@ def test_crontab_is_not_deleted_with_the_tasks_that_use_it(boss):
     assert PeriodicTask.objects.exists()
     assert f">{task.name}</a>" in page
     assert "deletelink" not in page
+
+
+@pytest.mark.parametrize("kind", ["crontab", "interval", "clocked", "solar"])
+def test_nothing_uses_a_trigger_that_is_new(boss, kind):
+    """
+    The page for a new one names no task: those that have none of its kind are not its own.
+    """
+    make_schedule("nightly report")
+    make_rule_schedule("last Friday", "FREQ=MONTHLY;BYDAY=-1FR")
+
+    html = boss.get(f"/admin/django_celery_beat/{kind}schedule/add/").content.decode()
+
+    assert "nightly report" not in html
+    assert "last Friday" not in html

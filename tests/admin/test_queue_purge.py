@@ -42,10 +42,16 @@ def app(monkeypatch) -> Iterator[Celery]:
         "broker_transport_options": {},
         "task_default_queue": f"purge-{uuid4().hex}",
     }.items():
-        monkeypatch.setitem(host.conf.changes, name, value)
+        _choose(monkeypatch, host, name, value)
     _forget_links(host)
     yield host
     _forget_links(host)
+
+
+def _choose(monkeypatch: pytest.MonkeyPatch, host: Celery, name: str, value: object) -> None:
+    """Have *host* use a value, by either name: Celery 5.6 looks for that with the prefix first."""
+    for key in (name, f"CELERY_{name.upper()}"):
+        monkeypatch.setitem(host.conf.changes, key, value)
 
 
 def _forget_links(host: Celery) -> None:
@@ -147,7 +153,7 @@ def test_broker_that_is_away(boss, app, monkeypatch, confirmed):
     """
     It is told in a sentence on the overview, which asks no broker; nothing is on record.
     """
-    monkeypatch.setitem(app.conf.changes, "broker_url", "redis://127.0.0.1:1/0")
+    _choose(monkeypatch, app, "broker_url", "redis://127.0.0.1:1/0")
     data = {"queue": app.conf.task_default_queue, "once": "a", **confirmed}
 
     answer = boss.post(URL, data, follow=True)
@@ -163,8 +169,8 @@ def test_redis_that_falls_silent_meanwhile(app, monkeypatch, redis_url):
     It is noticed within seconds, and is a broker that is away as any other.
     """
     proxy = Proxy(redis_url)
-    monkeypatch.setitem(app.conf.changes, "broker_url", proxy.url)
-    monkeypatch.setitem(app.conf.changes, "broker_transport_options", transport_options("redis"))
+    _choose(monkeypatch, app, "broker_url", proxy.url)
+    _choose(monkeypatch, app, "broker_transport_options", transport_options("redis"))
 
     def purge() -> None:
         with broker_connection(app) as connection:

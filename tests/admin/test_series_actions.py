@@ -247,6 +247,23 @@ def test_edits_are_for_those_who_may_change_rows(browser_of, template, action, p
     assert browser.get(url).status_code == 405
 
 
+@pytest.mark.parametrize("broken", [{"recurrence_timezone": "Mars/Olympus"}, {"due_at": None}])
+@pytest.mark.parametrize("action", ["split", "unskip"])
+def test_template_that_cannot_be_read_is_named(boss, template, action, broken):
+    """
+    What asks for its times says why there are none, and leads back to the page.
+    """
+    skipped, row = rows_of(template)[:2]
+    skip(skipped)
+    Todo.objects.filter(pk=template.pk).update(**broken)
+    asked = row if action == "split" else template
+
+    answer = boss.post(f"{LIST}{asked.pk}/{action}/", follow=True)
+
+    assert answer.status_code == 200
+    assert any("Mars/Olympus" in text or "due_at" in text for text in said(answer))
+
+
 def test_lessons_of_a_course(boss):
     """Where occurrences have a table of their own, their pages have the edits of one."""
     course = Course.objects.create(

@@ -106,6 +106,8 @@ def test_equal_lines_share_a_row(boss):
         ({"kind": "cron", "cron": ""}, "cron", "five"),
         ({"kind": "cron", "cron": "0 9 * * *", "zone": "Mars/Olympus"}, "cron", "Mars/Olympus"),
         ({"kind": "every", "every": "0", "period": "days"}, "every", "greater than"),
+        ({"kind": "every", "every": "9" * 20, "period": "days"}, "every", "too long"),
+        ({"kind": "every", "every": "9" * 30, "period": "microseconds"}, "every", "too long"),
         ({"kind": "rule", "rule": "FREQ=NEVER", "rule_start": "2026-01-01T09:00"}, "rule", "NEVER"),
         ({"kind": "at"}, "at", "Say when."),
         ({"kind": "solar"}, "solar", "Choose an event of the sun."),

@@ -182,6 +182,25 @@ def test_rule_is_shown_in_words_while_it_is_typed(open_page, rows, pictures, pag
     assert "SOMETIMES" in preview.inner_text()
 
 
+def test_answer_to_what_is_no_longer_typed_is_not_shown(open_page, rows):
+    """
+    Who types a rule and takes it back at once sees what the first one says, and stays so.
+    """
+    page = open_page(rows["todo"])
+    page.route("**/recurrence-preview/*", lambda route: None)  # the answer takes its time
+    rule = page.get_by_label("Recurrence rule")
+    words = page.locator(".recurring-jobs-preview").inner_text()
+    before = rule.input_value()
+
+    with page.expect_request("**/recurrence-preview/*"):
+        rule.fill("FREQ=YEARLY")
+    with page.expect_event("requestfailed", timeout=5_000):  # nobody waits for it any more
+        rule.fill(before)
+
+    page.locator(".recurring-jobs-preview:not([aria-busy])").wait_for()
+    assert page.locator(".recurring-jobs-preview").inner_text() == words
+
+
 def test_crontab_is_shown_in_words_while_it_is_typed(open_page, rows):
     """
     The form of a periodic task follows what is typed; a button shows it without the script, too.

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from recurring_jobs.admin.bases import MixinBase
-from recurring_jobs.admin.once import Sending, new_token
+from recurring_jobs.admin.once import Sending, new_token, with_token
 from recurring_jobs.exceptions import RecurringJobsError
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ class ObjectActionsMixin(MixinBase):
         super().__init__(model, admin_site)
         if self.actions is not None:  # None is how a subclass turns all actions off
             self.actions = [*self.actions, *_bulks(self.object_actions)]
+        # Of the class, which may be a theme's.
+        self.action_form = with_token(self.action_form)  # type: ignore[misc]
 
     def get_urls(self) -> list[URLPattern]:
         own = [
@@ -108,7 +110,10 @@ class ObjectActionsMixin(MixinBase):
             text = _("This cannot be done to %(row)s as it is now.")
             self.message_user(request, text % {"row": action.title_of(obj)}, messages.ERROR)
             return HttpResponseRedirect(self._page_of(obj))
-        form = action.form(request, obj, request.POST if is_confirmed else None)
+        try:
+            form = action.form(request, obj, request.POST if is_confirmed else None)
+        except (RecurringJobsError, ValueError) as problem:  # no rule, zone or start to read
+            return self._refusal(request, action, obj, None, str(problem))
         if not is_confirmed or (form is not None and not form.is_valid()):
             return self._confirmation(request, action, [obj], form)
         options = form.cleaned_data if form else {}
@@ -238,7 +243,12 @@ class ObjectActionsMixin(MixinBase):
         if obj is None:
             return []
         return [
-            {"label": action.label, "name": action.name, "url": self._url_of(obj, action.name)}
+            {
+                "label": action.label,
+                "name": action.name,
+                "url": self._url_of(obj, action.name),
+                "once": "" if action.needs_confirmation else new_token(),
+            }
             for action in allowed
             if action.applies_to(obj) and self.may(request, action, obj)
         ]

@@ -26,7 +26,7 @@ from recurring_jobs.admin.rights import (
     sees_arguments,
 )
 from recurring_jobs.exceptions import LetterClosedError
-from recurring_jobs.inspection.apps import broker_of, loaded_app
+from recurring_jobs.inspection.resending import resend
 from recurring_jobs.models import DeadLetter, Run
 from recurring_jobs.runs import dead_letters
 
@@ -76,8 +76,7 @@ class Requeue(ObjectAction):
         changed = edited(options, obj.args, obj.kwargs)
         if not _is_open(obj):
             raise LetterClosedError(obj, obj.state, obj.closed_by)
-        with broker_of(loaded_app()):
-            task_id = dead_letters.requeue(obj, by=request.user, **changed)
+        task_id = resend(obj, by=request.user, **changed)
         sentence = (
             _("Task %(task)s was sent again with edited arguments, as %(task_id)s.")
             if changed
@@ -125,9 +124,16 @@ class Discard(ObjectAction):
         return text % {"count": count}
 
 
+class LetterTaskFilter(TaskFilter):
+    """Filter by the name of the task."""
+
+    newest_by = "-pk"
+
+
 class ExceptionFilter(RecentValuesFilter):
     """Filter by the kind of the exception."""
 
+    newest_by = "-pk"
     title = gettext_lazy("exception")
     parameter_name = "exception"
     field_name = "exception_type"
@@ -145,7 +151,7 @@ class DeadLetterAdmin(ObjectActionsMixin, GuardedMixin, RecordAdmin):
 
     object_actions = (Requeue(), Discard())
     list_display = ("task", "state_badge", "error", "failed_after")
-    list_filter = ("state", TaskFilter, ExceptionFilter)
+    list_filter = ("state", LetterTaskFilter, ExceptionFilter)
     empty_text = gettext_lazy("No task has given up.")
     ordering = ("-failed_at",)
     found_by = "task_id"
@@ -194,7 +200,8 @@ class DeadLetterAdmin(ObjectActionsMixin, GuardedMixin, RecordAdmin):
 
     @admin.display(description=gettext_lazy("state"), ordering="state")
     def state_badge(self, obj: DeadLetter) -> SafeString:
-        return shown.badge(LETTER_KINDS[DeadLetter.State(obj.state)], obj.get_state_display())
+        state = DeadLetter.State(obj.state)
+        return shown.badge(LETTER_KINDS[state], state.label)
 
     @admin.display(description=gettext_lazy("failed at"), ordering="failed_at")
     def failed(self, obj: DeadLetter) -> SafeString | str:

@@ -27,11 +27,14 @@ class RecentValuesFilter(admin.SimpleListFilter):
     """
 
     field_name: str
+    #: What tells the newest rows by an index, where the order of the list has none.
+    newest_by = ""
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        order = [self.newest_by] if self.newest_by else model_admin.get_ordering(request)
         newest = (
             model_admin.get_queryset(request)
-            .order_by(*(model_admin.get_ordering(request) or ["-pk"]))
+            .order_by(*(order or ["-pk"]))
             .values_list(self.field_name, flat=True)[:ROWS_LOOKED_AT]
         )
         values = sorted({str(value) for value in newest if value})[:MOST_CHOICES]

@@ -37,11 +37,14 @@ FIRE_KINDS = {
     Fire.State.REFUSED: "bad",
 }
 
+#: What the pages of fires tell of runs; their arguments may be long.
+_SHOWN_OF_RUNS = ("task", "state", "started_at", "finished_at")
+
 
 def with_runs(fires: Iterable[Fire]) -> list[Fire]:
     """Return *fires*, each with its run (or None) as ``run_shown``, read in one query."""
     fires = list(fires)
-    runs = Run.objects.in_bulk([fire.task_id for fire in fires]) if fires else {}
+    runs = Run.objects.only(*_SHOWN_OF_RUNS).in_bulk([fire.task_id for fire in fires])
     for fire in fires:
         fire.run_shown = runs.get(fire.task_id)  # type: ignore[attr-defined]
     return fires
@@ -70,9 +73,10 @@ def outcome(fire: Fire) -> SafeString:
     """Return how *fire* ended, or how far it is: its run's state, else its own."""
     run: Run | None = getattr(fire, "run_shown", None)
     if run is not None:
-        return shown.badge(RUN_KINDS[Run.State(run.state)], run.get_state_display())
-    kind = FIRE_KINDS[Fire.State(fire.state)]
-    return shown.badge(kind, fire.get_state_display(), fire.reason)
+        ran = Run.State(run.state)
+        return shown.badge(RUN_KINDS[ran], ran.label)
+    state = Fire.State(fire.state)
+    return shown.badge(FIRE_KINDS[state], state.label, fire.reason)
 
 
 def outcome_table(site: AdminSite, fires: Iterable[Fire]) -> SafeString:
@@ -99,7 +103,7 @@ def outcome_table(site: AdminSite, fires: Iterable[Fire]) -> SafeString:
 class FireAdmin(RecordAdmin):
     """Each nominal time of each schedule."""
 
-    list_display = ("nominal_time", "schedule_name", "kind", "outcome", "delay", "stands_for")
+    list_display = ("nominal_time", "schedule_name", "outcome", "kind", "delay", "stands_for")
     list_display_links = ("nominal_time",)
     list_filter = ("state", "kind")
     empty_text = gettext_lazy("Nothing has fired yet. The overview says whether a beat is alive.")

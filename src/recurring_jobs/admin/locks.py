@@ -15,6 +15,7 @@ from recurring_jobs.admin.action_pages import ObjectActionsMixin
 from recurring_jobs.admin.actions import ObjectAction
 from recurring_jobs.admin.bases import RecordAdmin
 from recurring_jobs.admin.filters import TaskFilter
+from recurring_jobs.admin.result_texts import short_id
 from recurring_jobs.admin.rights import VIEW_ARGUMENTS, GuardedMixin
 from recurring_jobs.exceptions import LockChangedError
 from recurring_jobs.models import Run, TaskLock
@@ -23,6 +24,7 @@ from recurring_jobs.runs import locks
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from django.contrib.admin.views.main import ChangeList
     from django.db.models import QuerySet
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
@@ -83,7 +85,7 @@ class TaskLockAdmin(ObjectActionsMixin, GuardedMixin, RecordAdmin):
     guarded = {"key": VIEW_ARGUMENTS}  # which is made of them
 
     object_actions = (Break(),)
-    list_display = ("task", "key", "state_badge", "taken", "worker", "run_link")
+    list_display = ("task", "state_badge", "key", "taken", "worker", "run_short")
     list_filter = (HeldFilter, TaskFilter)
     empty_text = gettext_lazy("No run has a lock. Tasks with no_overlap take one.")
     ordering = ("-taken_at",)
@@ -97,6 +99,15 @@ class TaskLockAdmin(ObjectActionsMixin, GuardedMixin, RecordAdmin):
     def has_break_permission(self, request: HttpRequest) -> bool:
         """Return whether the person may break locks."""
         return request.user.has_perm("recurring_jobs.break_tasklock")
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        changes = super().get_changelist_instance(request)
+        locks = list(changes.result_list)
+        runs = Run.objects.only("pk").in_bulk([lock.owner for lock in locks if lock.owner])
+        for lock in locks:
+            lock.run_shown = runs.get(lock.owner)
+        changes.result_list = locks
+        return changes
 
     @admin.display(description=gettext_lazy("state"))
     def state_badge(self, obj: TaskLock) -> SafeString:
@@ -115,6 +126,11 @@ class TaskLockAdmin(ObjectActionsMixin, GuardedMixin, RecordAdmin):
     @admin.display(description=gettext_lazy("lease until"))
     def lease(self, obj: TaskLock) -> SafeString | str:
         return shown.moment(obj.lease_until)
+
+    @admin.display(description=gettext_lazy("run"))
+    def run_short(self, obj: Any) -> SafeString | str:
+        text = short_id(obj.owner)
+        return shown.link(self.admin_site, obj.run_shown, text) if obj.run_shown else text
 
     @admin.display(description=gettext_lazy("run"))
     def run_link(self, obj: TaskLock) -> SafeString | str:

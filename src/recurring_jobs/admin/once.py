@@ -1,18 +1,19 @@
 """
 A form that is sent twice is done once: by a double click, by "back", or by a reload.
 
-Each question carries a token. What is sent with it acts once: the primary key of a row says
-so, also of two at once. Other answers to the same question, such as other arguments, are
-another form.
+Each question carries a token, and so does each form that acts without a question. What is
+sent with it acts once: the primary key of a row says so, also of two at once. Other answers
+to the same question, such as other arguments, are another form.
 """
 
 from __future__ import annotations
 
 import json
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import uuid4
 
+from django import forms
 from django.contrib import messages
 from django.http import HttpResponseRedirect
 from django.utils.translation import gettext as _
@@ -34,6 +35,12 @@ _FOUND: Final = 302
 def new_token() -> str:
     """Return the token of a question that is asked now."""
     return uuid4().hex
+
+
+def with_token(form: type[forms.Form]) -> type[forms.Form]:
+    """Return *form*, which offers the actions of a list, with a token."""
+    field = forms.CharField(required=False, label="", initial=new_token, widget=forms.HiddenInput)
+    return cast("type[forms.Form]", type(form.__name__, (form,), {FIELD: field}))
 
 
 class Sending:

@@ -23,9 +23,11 @@ from django_celery_beat.models import PeriodicTask
 
 from recurring_jobs.admin.action_pages import ObjectActionsMixin
 from recurring_jobs.admin.actions import ObjectAction
-from recurring_jobs.admin.bases import BoundedMixin
+from recurring_jobs.admin.bases import BoundedMixin, StyledMixin
+from recurring_jobs.admin.once import Sending
 from recurring_jobs.admin.rights import VIEW_ARGUMENTS, GuardedMixin
 from recurring_jobs.admin.schedule_actions import ARGUMENT_FIELDS
+from recurring_jobs.admin.searches import SearchedOnceMixin
 from recurring_jobs.admin.stock import replaces
 from recurring_jobs.admin.trigger_forms import (
     LINES,
@@ -41,7 +43,7 @@ from recurring_jobs.periodic.trigger_edits import note_trigger, point_at
 from recurring_jobs.recurrence.preview import fragment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from django.contrib.admin.views.main import ChangeList
     from django.db.models import QuerySet
@@ -88,7 +90,14 @@ class RunTask(ObjectAction):
 
 
 @replaces(PeriodicTask, StockPeriodicTaskAdmin)
-class PeriodicTaskAdmin(ObjectActionsMixin, GuardedMixin, BoundedMixin, StockPeriodicTaskAdmin):  # type: ignore[misc]
+class PeriodicTaskAdmin(
+    ObjectActionsMixin,
+    GuardedMixin,
+    SearchedOnceMixin,
+    BoundedMixin,
+    StyledMixin,
+    StockPeriodicTaskAdmin,  # type: ignore[misc]
+):
     """
     Periodic tasks: enabling and disabling need that for pausing, running its own.
 
@@ -198,34 +207,42 @@ class PeriodicTaskAdmin(ObjectActionsMixin, GuardedMixin, BoundedMixin, StockPer
         return answer
 
     @admin.action(permissions=["pause"], description=gettext_lazy("Enable selected tasks"))
-    def enable_tasks(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        tasks = list(queryset)
-        super().enable_tasks(request, queryset)
-        self._log(request, tasks, _("Enabled."))
+    def enable_tasks(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        return self._once(request, queryset, super().enable_tasks)
 
     @admin.action(permissions=["pause"], description=gettext_lazy("Disable selected tasks"))
-    def disable_tasks(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        tasks = list(queryset)
-        super().disable_tasks(request, queryset)
-        self._log(request, tasks, _("Disabled."))
+    def disable_tasks(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        return self._once(request, queryset, super().disable_tasks)
 
     @admin.action(
         permissions=["pause"], description=gettext_lazy("Toggle activity of selected tasks")
     )
-    def toggle_tasks(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        tasks = list(queryset)
-        super().toggle_tasks(request, queryset)
-        for task in tasks:
-            self._log(request, [task], _("Disabled.") if task.enabled else _("Enabled."))
+    def toggle_tasks(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        return self._once(request, queryset, super().toggle_tasks)
 
     @admin.action(permissions=["run"], description=gettext_lazy("Run selected tasks"))
     def run_tasks(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         """Fire each task's schedule by hand, with all its options, on the ledger."""
         return self.act_on_many(request, RunTask(), queryset)
 
-    def _log(self, request: HttpRequest, tasks: list[Any], sentence: str) -> None:
+    def _once(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Any],
+        act: Callable[[HttpRequest, QuerySet[Any]], None],
+    ) -> HttpResponse | None:
+        """Let *act*, an action of the parent, change *queryset* once, on record."""
+        sending = Sending(request)
+        before = sending.begin(request.get_full_path())
+        if before is not None:
+            return before
+        tasks = list(queryset)
+        act(request, queryset)
+        enabled = set(queryset.filter(enabled=True).values_list("pk", flat=True))
         for task in tasks:
-            self.log_change(request, task, sentence)
+            self.log_change(request, task, _("Enabled.") if task.pk in enabled else _("Disabled."))
+        sending.done(str(getattr(self, act.__name__).short_description), request.get_full_path())
+        return None
 
 
 def _preview(task: Any) -> SafeString:

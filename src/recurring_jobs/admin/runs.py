@@ -106,7 +106,8 @@ class RunAdmin(PurgesMixin, ObjectActionsMixin, GuardedMixin, RecordAdmin):
 
     @admin.display(description=gettext_lazy("state"), ordering="state")
     def state_badge(self, obj: Run) -> SafeString:
-        return shown.badge(RUN_KINDS[Run.State(obj.state)], obj.get_state_display())
+        state = Run.State(obj.state)
+        return shown.badge(RUN_KINDS[state], state.label)
 
     @admin.display(description=gettext_lazy("state"), ordering="state")
     def state_and_progress(self, obj: Run) -> SafeString:

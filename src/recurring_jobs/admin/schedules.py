@@ -23,6 +23,7 @@ from recurring_jobs.admin.fires import latest_fires, outcome, outcome_table, wit
 from recurring_jobs.admin.rights import VIEW_ARGUMENTS, GuardedMixin, sees_arguments
 from recurring_jobs.admin.schedule_actions import KeepMine, TakeCode, field_words
 from recurring_jobs.admin.schedule_controls import Backfill, Pause, Resume, RunNow, SkipNext
+from recurring_jobs.admin.searches import SearchedOnceMixin
 from recurring_jobs.admin.sparklines import last_outcomes, sparkline
 from recurring_jobs.exceptions import RecurringJobsError
 from recurring_jobs.models import Schedule
@@ -69,7 +70,9 @@ class OwnerFilter(admin.SimpleListFilter):
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(ObjectActionsMixin, GuardedMixin, BoundedMixin, StyledMixin, ModelAdmin):
+class ScheduleAdmin(
+    ObjectActionsMixin, GuardedMixin, SearchedOnceMixin, BoundedMixin, StyledMixin, ModelAdmin
+):
     """Schedules, whoever made them, with what comes next and what came last."""
 
     guarded = {"arguments": VIEW_ARGUMENTS}
@@ -78,6 +81,7 @@ class ScheduleAdmin(ObjectActionsMixin, GuardedMixin, BoundedMixin, StyledMixin,
         *(TakeCode(), KeepMine()),
     )
     list_display = ("name_and_words", "state_and_owner", "last_fire", "next_fire")
+    list_per_page = 50  # of each the last sixty fires are told
     list_filter = (StateFilter, OwnerFilter)
     empty_text = gettext_lazy(
         "No schedule yet: declare one in code and run setup_periodic_tasks, or add a periodic task."
@@ -157,7 +161,8 @@ class ScheduleAdmin(ObjectActionsMixin, GuardedMixin, BoundedMixin, StyledMixin,
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changes = super().get_changelist_instance(request)
-        shown_rows = cast("list[Schedule]", list(changes.result_list))
+        rows = cast("QuerySet[Schedule]", changes.result_list)
+        shown_rows = list(rows.select_related(None))
         # Not by select_related: one zone that does not exist would spoil the whole list.
         beat_fires.load_tasks(shown_rows, using=changes.queryset.db)
         _attach_last_fires(shown_rows)
@@ -290,7 +295,7 @@ class ScheduleAdmin(ObjectActionsMixin, GuardedMixin, BoundedMixin, StyledMixin,
 
 
 _STATES: dict[str, tuple[Any, str, Q]] = {
-    "set_aside": (gettext_lazy("set aside"), "bad", ~Q(set_aside_reason="")),
+    "set_aside": (gettext_lazy("set aside"), "bad", upcoming.SET_ASIDE),
     "enabled": (
         gettext_lazy("enabled"),
         "good",

@@ -86,7 +86,7 @@ def progress_bar(done: float | None, total: float | None, note: str = "") -> Saf
     percent = max(0, min(100, int(100 * (done or 0) / total)))
     return format_html(
         '<progress class="recurring-jobs-progress" max="100" value="{}">{} %</progress> '
-        '<span class="recurring-jobs-quiet">{} / {} {}</span>',
+        '<span class="recurring-jobs-quiet">{}\xa0/\xa0{} {}</span>',
         percent,
         percent,
         done or 0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from django.db.models import OuterRef, Q, Subquery
@@ -47,14 +48,15 @@ def last_outcomes(schedules: Iterable[Schedule]) -> dict[int, list[Outcome]]:
     oldest = recent.values("claimed_at")[FIRES_SHOWN - 1 : FIRES_SHOWN]
     keys = [schedule.pk for schedule in schedules]
     begins = Schedule.objects.filter(pk__in=keys).values_list("pk", Subquery(oldest))
-    wanted = Q(pk__in=[])
-    for key, since in begins:
-        wanted |= Q(schedule=key) if since is None else Q(schedule=key, claimed_at__gte=since)
+    whole = Q(schedule__in=[key for key, since in begins if since is None])
+    tails = (Q(schedule=key, claimed_at__gte=since) for key, since in begins if since is not None)
+    wanted = Q(whole, *tails, _connector=Q.OR)
     run = Run.objects.filter(pk=OuterRef("task_id")).values("state")[:1]
     rows = Fire.objects.filter(wanted).order_by("claimed_at", "pk")
     found: defaultdict[int, list[Outcome]] = defaultdict(list)
+    outcome = cache(_outcome)  # there are few, and thousands of fires
     for key, state, ran in rows.values_list("schedule_id", "state", Subquery(run)):
-        found[key].append(_outcome(state, ran))
+        found[key].append(outcome(state, ran))
     return {key: outcomes[-FIRES_SHOWN:] for key, outcomes in found.items()}
 
 

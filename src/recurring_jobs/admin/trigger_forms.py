@@ -19,7 +19,7 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 
-from recurring_jobs.exceptions import RecurringJobsError
+from recurring_jobs.exceptions import InvalidTriggerError, RecurringJobsError
 from recurring_jobs.periodic import beat_tables
 from recurring_jobs.periodic.triggers import At, Cron, Every, RRule, Solar
 from recurring_jobs.periodic.triggers.base import zone_of
@@ -171,8 +171,8 @@ def typed_trigger(data: dict[str, Any], *, anchor: Any = None) -> Trigger:
         case "cron":
             return Cron(data.get("cron") or "", timezone=zone)
         case "every":
-            parts = {data.get("period") or "minutes": data.get("every") or 0}
-            return Every(timedelta(**parts), anchor=anchor)
+            interval = _interval(data.get("every") or 0, data.get("period") or "minutes")
+            return Every(interval, anchor=anchor)
         case "rule":
             start = data.get("rule_start") or ""
             return RRule(data.get("rule") or "", start=start, timezone=zone)
@@ -184,6 +184,13 @@ def typed_trigger(data: dict[str, Any], *, anchor: Any = None) -> Trigger:
     if row is None:
         raise RecurringJobsError(_("Choose an event of the sun."))
     return Solar(row.event, float(row.latitude), float(row.longitude))
+
+
+def _interval(number: int, period: str) -> timedelta:
+    try:
+        return timedelta(**{period: number})
+    except OverflowError:
+        raise InvalidTriggerError("Every", f"{number} {period}", "is too long.") from None
 
 
 def typed_from(task: Any) -> dict[str, Any]:

@@ -44,6 +44,11 @@ class TriggerRowAdmin(BoundedMixin, StyledMixin, ModelAdmin):
     readonly_fields = ("used_by",)
     actions = None
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_fields(request, obj)
+        # Nothing uses a new one.
+        return fields if obj is not None else [each for each in fields if each != "used_by"]
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether *obj* may be deleted: not while tasks would be deleted with it."""
         if obj is not None and self._tasks_of(obj).exists():

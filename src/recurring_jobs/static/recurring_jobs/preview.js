@@ -27,8 +27,8 @@ function watch(box) {
 
   const refresh = async () => {
     const query = typed();
+    request?.abort(); // also where what was typed is taken back before its answer is here
     if (query === shown) return;
-    request?.abort();
     const mine = (request = new AbortController());
     box.setAttribute("aria-busy", "true");
     try {
