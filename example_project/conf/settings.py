@@ -137,6 +137,6 @@ if os.environ.get("EXAMPLE_API_TOKEN"):
     RECURRING_JOBS["API_TOKENS"] = {
         "example": {
             "sha256": hashlib.sha256(os.environ["EXAMPLE_API_TOKEN"].encode()).hexdigest(),
-            "allow": ["trigger", "status", "view_arguments"],
+            "allow": ["trigger", "status", "view_arguments", "requeue_dead_letter"],
         },
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import fnmatch
 import getpass
 import re
 import sys
@@ -13,6 +14,8 @@ from tests.deploy.tools import DEPLOY, run_tool
 
 UNITS = sorted((DEPLOY / "systemd").iterdir())
 SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
+ENVIRONMENT = (DEPLOY / "systemd.env").read_text()
+SETTINGS = DEPLOY.parent / "conf" / "settings.py"
 
 
 def section(unit) -> dict[str, str]:
@@ -26,6 +29,7 @@ def test_systemd_takes_them(tmp_path):
     """systemd-analyze finds no fault in the units, with the paths of this machine."""
     for unit in UNITS:
         text = unit.read_text().replace("/srv/example/venv/bin/python", sys.executable)
+        text = text.replace("/srv/example/venv/bin/gunicorn", sys.executable)
         text = text.replace("=example\n", f"={getpass.getuser()}\n")
         (tmp_path / unit.name.replace("@.", "@1.")).write_text(text)
         (tmp_path / unit.name).write_text(text)
@@ -36,11 +40,38 @@ def test_systemd_takes_them(tmp_path):
 
 @pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
 def test_it_is_in_the_foreground_and_comes_back(unit):
-    """Celery does not fork, the first signal is for its parent alone, and it is started again."""
+    """Nothing forks away, the first signal is for the parent alone, and it is started again."""
     said = section(unit)
+    program, kind = ("/gunicorn ", "notify") if "web" in unit.name else (" recurring_jobs ", "exec")
 
-    assert (said["Type"], said["KillMode"], said["Restart"]) == ("exec", "mixed", "always")
-    assert "manage.py recurring_jobs" in said["ExecStart"]
+    assert (said["Type"], said["KillMode"], said["Restart"]) == (kind, "mixed", "always")
+    assert program in said["ExecStart"]
+
+
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
+def test_it_writes_where_the_settings_say(unit):
+    """The one folder that a unit opens is the one that the environment names."""
+    named = re.search(r"^EXAMPLE_VAR_DIR=(.*)$", ENVIRONMENT, re.M)
+
+    assert named
+    assert section(unit)["ReadWritePaths"] == named[1]
+
+
+def test_environment_has_what_the_settings_ask_for():
+    """Each variable that the settings read has its line in the file that is to be filled in."""
+    asked = set(re.findall(r'environ(?:\.get\(|\[)"(\w+)"', SETTINGS.read_text()))
+
+    assert asked == set(re.findall(r"^(\w+)=", ENVIRONMENT, re.M))
+
+
+def test_page_stops_and_starts_units_that_there_are():
+    """Each unit that the page on deploying names to systemctl is among the files."""
+    page = (DEPLOY.parents[1] / "docs/how-to/deploy.md").read_text()
+    named = re.findall(r"systemctl (?:enable --now|stop|restart) '?(recurring-jobs[^\s'`]*)", page)
+    files = [unit.name for unit in UNITS]
+
+    assert len(named) >= 4
+    assert [name for name in named if not fnmatch.filter(files, name)] == []
 
 
 def test_they_end_in_order():
@@ -50,9 +81,8 @@ def test_they_end_in_order():
     """
     after = {unit.name: re.findall(r"^After=(.*)$", unit.read_text(), re.M) for unit in SERVICES}
     beat = " ".join(after["recurring-jobs-beat@.service"]).split()
-    worker = " ".join(after["recurring-jobs-worker@.service"]).split()
 
-    assert "recurring-jobs.target" in worker
+    assert all("recurring-jobs.target" in " ".join(others) for others in after.values())
     assert {"recurring-jobs.target", *(f"recurring-jobs-worker@{n}.service" for n in (1, 2))} <= {
         *beat
     }
