@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from time import sleep
 
 from celery import Celery
 
 from recurring_jobs import development_broker
+from recurring_jobs.folder_transport import Channel
 
 
 def test_folders_are_made(tmp_path):
@@ -89,6 +92,29 @@ def test_no_message_is_lost_between_processes(tmp_path):
 
     assert [process.returncode for process in processes] == [0] * 6
     assert sum(taken) == 600
+
+
+def test_bindings_made_at_once_are_all_kept(tmp_path, monkeypatch):
+    """
+    Four that bind a queue at one moment do not write over each other.
+    """
+    read = Channel.get_table
+
+    def read_slowly(self, exchange):
+        table = read(self, exchange)
+        sleep(0.1)
+        return table
+
+    def bind(number):
+        with _app(tmp_path).connection_for_write() as connection:
+            connection.channel()._queue_bind("all", "", "", f"queue-{number}")
+
+    monkeypatch.setattr(Channel, "get_table", read_slowly)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(bind, range(4)))
+
+    with _app(tmp_path).connection_for_read() as connection:
+        assert len(connection.channel().get_table("all")) == 4
 
 
 def _app(folder) -> Celery:

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from recurring_jobs.conf import KEYS, conf
+from recurring_jobs.conf import FREQUENCIES, KEYS, conf
 from recurring_jobs.exceptions import SettingError
+from recurring_jobs.rules import Frequency
 
 DEFAULTS = {
     "alert_cooldown": timedelta(minutes=15),
@@ -64,10 +65,11 @@ def test_every_key_has_a_property_and_a_default():
         ("API_RATE", 0),
         ("API_TASK_RATES", {"shop.pay": 0, "shop.recompute": 6}),
         ("API_VISIBLE", "tests.test_conf.visible"),
-        ("BEAT_BATCH_SIZE", 0),
+        ("BEAT_BATCH_SIZE", 1),
         ("BEAT_REPUBLISH_AFTER", timedelta(0)),
         ("EAGER_LONGEST_WAIT", timedelta(seconds=5)),
         ("FINEST_FREQUENCY", "DAILY"),
+        ("FINEST_FREQUENCY", "minutely"),
         ("KEEP_ANSWERS", timedelta(hours=1)),
         ("KEEP_DEAD_LETTERS", timedelta(0)),
         ("KEEP_RUNS", timedelta(0)),
@@ -133,6 +135,53 @@ def test_wrong_type_is_refused_on_use(settings, key, value, problem):
 
     assert str(caught.value) == problem
     assert [str(each) for each in conf.problems()] == [problem]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("API_RATE", -1, "is -1. Give a whole number, at least 0."),
+        ("API_RATE", True, "is True. Give a whole number, at least 0."),
+        # With none a beat would look for ever at what it never fires.
+        ("BEAT_BATCH_SIZE", 0, "is 0. Give a whole number, at least 1."),
+        # With none nobody would work on a backlog.
+        ("GENERATION_LANES", 0, "is 0. Give a whole number, at least 1."),
+        # With none a task would send itself on for ever.
+        ("GENERATION_SHARE", 0, "is 0. Give a whole number, at least 1."),
+        (
+            "EAGER_LONGEST_WAIT",
+            -timedelta(seconds=1),
+            "is -1 day, 23:59:59. Give at least 0:00:00.",
+        ),
+        ("HEARTBEAT", timedelta(0), "is 0:00:00. Give at least 0:00:01."),
+        # Else all runs that have ended would be old.
+        ("KEEP_RUNS", -timedelta(days=1), "is -1 day, 0:00:00. Give at least 0:00:00."),
+        (
+            "FINEST_FREQUENCY",
+            "HOURS",
+            "is 'HOURS', which is no frequency. Did you mean 'HOURLY'?",
+        ),
+    ],
+    ids=str,
+)
+def test_value_that_cannot_be_is_refused_on_use(settings, key, value, problem):
+    """
+    A value of the right type that would do harm raises where it is read, and is listed.
+    """
+    settings.RECURRING_JOBS = {key: value}
+
+    with pytest.raises(SettingError) as caught:
+        getattr(conf, key.lower())
+
+    assert str(caught.value) == f"RECURRING_JOBS[{key!r}] {problem}"
+    assert [each.key for each in conf.problems()] == [key]
+
+
+def test_finest_frequency_may_be_any_frequency_of_rules():
+    """
+    The frequencies that the setting takes are those that rules have.
+    """
+    assert tuple(each.name for each in Frequency) == FREQUENCIES
 
 
 def test_unknown_keys_are_listed_with_the_nearest_known_one(settings):

@@ -58,6 +58,7 @@ def test_nothing_is_asked_of_a_project_in_development(settings):
     [
         ("redis://cache/0", {"visibility_timeout": 59}, True),
         ("rediss://cache/0", {"visibility_timeout": 59}, True),
+        ("valkey://cache/0", {"visibility_timeout": 59}, True),
         ("redis://cache/0", {"visibility_timeout": 60}, False),
         ("redis://cache/0", {}, False),
         ("amqp://rabbit", {"visibility_timeout": 59}, False),

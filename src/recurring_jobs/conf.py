@@ -23,13 +23,13 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "BEAT_START_WITHIN": timedelta,
     "EAGER_LONGEST_WAIT": timedelta,
     "FINEST_FREQUENCY": str,
+    "GENERATION_LANES": int,
+    "GENERATION_SHARE": int,
     "HEARTBEAT": timedelta,
     "KEEP_ANSWERS": timedelta,
     "KEEP_DEAD_LETTERS": timedelta,
     "KEEP_FIRES": timedelta,
     "KEEP_RUNS": timedelta,
-    "GENERATION_LANES": int,
-    "GENERATION_SHARE": int,
     "OVERRIDES": Mapping,
     "RETRY": Mapping,
     "SCHEDULE": Mapping,
@@ -38,10 +38,11 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "TRACK_RUNS": str,
 }
 
+#: What FINEST_FREQUENCY may be: those of ``rules``, which stands on the same floor.
+FREQUENCIES = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY", "HOURLY", "MINUTELY", "SECONDLY")
+
 #: A shorter token of the API could be guessed, and opens nothing.
 SHORTEST_TOKEN = 20
-#: With shorter ones a busy machine would seem dead.
-_SHORTEST_HEARTBEAT = timedelta(seconds=1)
 
 
 class Conf:
@@ -59,10 +60,7 @@ class Conf:
     @property
     def api_rate(self) -> int:
         """How many requests a minute one caller of the API may make, by the cache; 0: any."""
-        value = int(self._read("API_RATE", 600))
-        if value < 0:
-            raise SettingError("API_RATE", f"is {value}. Give a number of requests, or 0.")
-        return value
+        return self._number("API_RATE", 600, least=0)
 
     @property
     def api_task_rates(self) -> Mapping[str, int]:
@@ -97,42 +95,41 @@ class Conf:
     @property
     def alert_cooldown(self) -> timedelta:
         """How long nobody is told again of the same kind of trouble with the same task."""
-        value: timedelta = self._read("ALERT_COOLDOWN", timedelta(minutes=15))
-        return value
+        return self._time("ALERT_COOLDOWN", timedelta(minutes=15))
 
     @property
     def beat_batch_size(self) -> int:
         """How many due schedules one beat claims in one transaction."""
-        return int(self._read("BEAT_BATCH_SIZE", 200))
+        return self._number("BEAT_BATCH_SIZE", 200)
 
     @property
     def beat_republish_after(self) -> timedelta:
         """How old a claimed fire must be before another beat publishes it again."""
-        value: timedelta = self._read("BEAT_REPUBLISH_AFTER", timedelta(seconds=10))
-        return value
+        return self._time("BEAT_REPUBLISH_AFTER", timedelta(seconds=10))
 
     @property
     def eager_longest_wait(self) -> timedelta:
         """How long an eager task waits at most before a retry, or for a run to end."""
-        value: timedelta = self._read("EAGER_LONGEST_WAIT", timedelta(0))
-        return value
+        return self._time("EAGER_LONGEST_WAIT", timedelta(0))
 
     @property
     def beat_start_within(self) -> timedelta:
         """How long a fire whose message no worker took up counts as running, for ``overlap``."""
-        value: timedelta = self._read("BEAT_START_WITHIN", timedelta(hours=1))
-        return value
+        return self._time("BEAT_START_WITHIN", timedelta(hours=1))
 
     @property
     def keep_fires(self) -> timedelta:
         """How long the record of a fire is kept."""
-        value: timedelta = self._read("KEEP_FIRES", timedelta(days=30))
-        return value
+        return self._time("KEEP_FIRES", timedelta(days=30))
 
     @property
     def finest_frequency(self) -> str:
         """The finest FREQ that a template's rule may have."""
-        return str(self._read("FINEST_FREQUENCY", "HOURLY"))
+        value = str(self._read("FINEST_FREQUENCY", "HOURLY"))
+        if value.upper() not in FREQUENCIES:
+            near = did_you_mean(value.upper(), FREQUENCIES)
+            raise SettingError("FINEST_FREQUENCY", f"is {value!r}, which is no frequency.{near}")
+        return value
 
     @property
     def heartbeat(self) -> timedelta:
@@ -142,38 +139,33 @@ class Conf:
         Within three of these a run whose worker was lost goes on as its ``on_lost`` says,
         and the lock of a ``no_overlap`` task is free again.
         """
-        value: timedelta = self._read("HEARTBEAT", timedelta(seconds=10))
-        if value < _SHORTEST_HEARTBEAT:
-            raise SettingError("HEARTBEAT", f"is {value}. Give at least {_SHORTEST_HEARTBEAT}.")
-        return value
+        # With shorter ones a busy machine would seem dead.
+        return self._time("HEARTBEAT", timedelta(seconds=10), least=timedelta(seconds=1))
 
     @property
     def keep_answers(self) -> timedelta:
         """How long the answer to an ``Idempotency-Key`` is told again, until ``prune``."""
-        value: timedelta = self._read("KEEP_ANSWERS", timedelta(days=1))
-        return value
+        return self._time("KEEP_ANSWERS", timedelta(days=1))
 
     @property
     def keep_dead_letters(self) -> timedelta:
         """How old a closed dead letter must be before ``prune`` deletes it; open ones stay."""
-        value: timedelta = self._read("KEEP_DEAD_LETTERS", timedelta(days=180))
-        return value
+        return self._time("KEEP_DEAD_LETTERS", timedelta(days=180))
 
     @property
     def keep_runs(self) -> timedelta:
         """How old a run that has ended must be before ``prune`` deletes it."""
-        value: timedelta = self._read("KEEP_RUNS", timedelta(days=30))
-        return value
+        return self._time("KEEP_RUNS", timedelta(days=30))
 
     @property
     def generation_lanes(self) -> int:
         """How many tasks at a time work on a backlog of templates."""
-        return int(self._read("GENERATION_LANES", 4))
+        return self._number("GENERATION_LANES", 4)
 
     @property
     def generation_share(self) -> int:
         """How many templates one task of the generator looks at before it sends itself on."""
-        return int(self._read("GENERATION_SHARE", 10_000))
+        return self._number("GENERATION_SHARE", 10_000)
 
     @property
     def overrides(self) -> Mapping[str, Any]:
@@ -226,6 +218,18 @@ class Conf:
         except SettingError as error:
             return [error]
         return []
+
+    def _number(self, key: str, default: int, *, least: int = 1) -> int:
+        value: int = self._read(key, default)
+        if isinstance(value, bool) or value < least:
+            raise SettingError(key, f"is {value}. Give a whole number, at least {least}.")
+        return value
+
+    def _time(self, key: str, default: timedelta, *, least: timedelta = timedelta(0)) -> timedelta:
+        value: timedelta = self._read(key, default)
+        if value < least:
+            raise SettingError(key, f"is {value}. Give at least {least}.")
+        return value
 
     def _read(self, key: str, default: Any) -> Any:
         values = self._all()

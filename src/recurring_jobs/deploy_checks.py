@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from recurring_jobs.checks import as_warning, celery_setting, project_check
 from recurring_jobs.exceptions import CeleryAppMissingError
 from recurring_jobs.inspection import loaded_app
-from recurring_jobs.patience import transport_of, transport_options
+from recurring_jobs.patience import REDIS, transport_of, transport_options
 from recurring_jobs.periodic.registry import app_with_tasks
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 #: Seconds after which Redis gives a message to another worker, where nothing else is set.
 _VISIBLE_AGAIN_AFTER: Final = 3600
-_REDIS: Final = ("redis", "rediss", "sentinel")
 #: Tasks that are not the project's.
 _NOT_THEIRS: Final = ("celery.", "recurring_jobs.")
 #: How many are named.
@@ -35,7 +34,7 @@ _YES: Final = ("1", "true", "yes", "on")
 @project_check(deploy=True)
 def messages_stay_hidden_long_enough() -> Iterator[CheckMessage]:
     """W010."""
-    if transport_of(celery_setting("broker_url")) not in _REDIS:
+    if transport_of(celery_setting("broker_url")) not in REDIS:
         return
     options = celery_setting("broker_transport_options") or {}
     hidden = options.get("visibility_timeout", _VISIBLE_AGAIN_AFTER)

@@ -76,6 +76,9 @@ class UnknownTimeZoneError(RecurringJobsError, ValueError):
         )
 
 
+# Rows that repeat
+
+
 class UnknownRecurringModelError(RecurringJobsError, LookupError):
     """A model was named that is not installed, or does not have the mixin."""
 
@@ -88,25 +91,6 @@ class UnknownRecurringModelError(RecurringJobsError, LookupError):
         )
 
 
-class InvalidCalendarError(RecurringJobsError, ValueError):
-    """A text in iCalendar's form does not give one rule with its start and zone."""
-
-    def __init__(self, part: str, problem: str) -> None:
-        self.part = part
-        super().__init__(f"{part} {problem}")
-
-
-class ExtraMissingError(RecurringJobsError, ImportError):
-    """What was asked for needs a library that comes with an extra."""
-
-    def __init__(self, extra: str, library: str) -> None:
-        self.extra = extra
-        super().__init__(
-            f"This needs the library {library}. "
-            f'Install it: pip install "django-recurring-jobs[{extra}]"'
-        )
-
-
 class SeriesEditError(RecurringJobsError, ValueError):
     """A series cannot be edited like this: skip, reschedule, split, change its rule or end it."""
 
@@ -116,7 +100,15 @@ class SeriesEditError(RecurringJobsError, ValueError):
         super().__init__(f"{str(name).capitalize()} {getattr(row, 'pk', row)}: {problem}")
 
 
-# Declarations and schedules
+class InvalidCalendarError(RecurringJobsError, ValueError):
+    """A text in iCalendar's form does not give one rule with its start and zone."""
+
+    def __init__(self, part: str, problem: str) -> None:
+        self.part = part
+        super().__init__(f"{part} {problem}")
+
+
+# Declarations
 
 
 class InvalidTriggerError(RecurringJobsError, ValueError):
@@ -221,7 +213,63 @@ class SyncBusyError(RecurringJobsError, TimeoutError):
         )
 
 
-# Runs
+# Schedules and fires
+
+
+class NotFiredError(RecurringJobsError, ValueError):
+    """A schedule cannot fire as it is stored."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        self.name = name
+        super().__init__(f"{name!r} was not fired: {problem} Correct its arguments.")
+
+
+class FireNotSentError(RecurringJobsError, ConnectionError):
+    """The broker did not take the message of a fire, so nothing was fired."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        self.name = name
+        super().__init__(f"{name!r} was not fired: the broker did not take it ({problem}).")
+
+
+class NoNextFireError(RecurringJobsError, LookupError):
+    """A schedule has no next fire that could be skipped."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"{name!r} has no next fire: it has ended, or is paused or set aside.")
+
+
+class BackfillTooLongError(RecurringJobsError, ValueError):
+    """A backfill would make more fires than it may."""
+
+    def __init__(self, name: str, most: int) -> None:
+        self.name = name
+        self.most = most
+        super().__init__(
+            f"Between these times {name!r} has more than {most} nominal times."
+            " Choose a shorter range, or pass most=."
+        )
+
+
+class LedgerError(RecurringJobsError, AssertionError):
+    """The fires on record contradict each other, or what the schedules say."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("The ledger is not sound:\n" + "\n".join(f"- {each}" for each in problems))
+
+
+# Tasks and their runs
+
+
+class InvalidTaskOptionError(RecurringJobsError, ValueError):
+    """A task is defined with a retry option that cannot be."""
+
+    def __init__(self, task: str, option: str, problem: str) -> None:
+        self.task = task
+        self.option = option
+        super().__init__(f"Task {task!r}: {option} {problem}")
 
 
 class GiveUp(RecurringJobsError):  # noqa: N818  a verb that a task says, not an error name
@@ -259,6 +307,67 @@ class RedactedError(RecurringJobsError, RuntimeError):
         super().__init__(f"{kind}: {text}")
 
 
+class RunLostError(RecurringJobsError, RuntimeError):
+    """The worker of a run was lost, and the run does not go on."""
+
+    def __init__(self, crashes: int, reason: str = "") -> None:
+        self.crashes = crashes
+        times = "once" if crashes == 1 else f"{crashes} times"
+        why = f" {reason}" if reason else ""
+        super().__init__(f"The worker was lost {times} while it ran this.{why}")
+
+
+class RunGoesOnError(RecurringJobsError, ValueError):
+    """A run was to be sent again that has not ended."""
+
+    def __init__(self, run: object, state: str) -> None:
+        super().__init__(f"Run {run} is {state}. Cancel it, or wait until it has ended.")
+
+
+class RunEndedError(RecurringJobsError, ValueError):
+    """A run cannot be cancelled: it has ended."""
+
+    def __init__(self, run_id: str, state: str) -> None:
+        self.run_id = run_id
+        self.state = state
+        super().__init__(f"Run {run_id} has ended: it is {state}. Nothing was done.")
+
+
+class ArgumentsNotHeldError(RecurringJobsError, LookupError):
+    """A result was to be sent again whose arguments are not kept as they were."""
+
+    def __init__(self, task_id: str) -> None:
+        self.task_id = task_id
+        super().__init__(
+            f"Task {task_id} cannot be sent again: no run is kept of it. "
+            "Those of tasks with tracked = True are."
+        )
+
+
+# Locks
+
+
+class OverlapKeyError(GiveUp, ValueError):
+    """The arguments of a run do not give the key that its task asks for."""
+
+    def __init__(self, task: str, problem: str) -> None:
+        self.task = task
+        GiveUp.__init__(
+            self, f"Task {task!r}: its overlap_key cannot be made of the arguments: {problem}"
+        )
+
+
+class NoLockError(RecurringJobsError, RuntimeError):
+    """A task that must not overlap was started where no lock can be taken."""
+
+    def __init__(self, task: str) -> None:
+        self.task = task
+        super().__init__(
+            f"Task {task!r} has no_overlap, but no lock was taken. "
+            "Add 'recurring_jobs' to INSTALLED_APPS of the worker."
+        )
+
+
 class StillRunningError(GiveUp, TimeoutError):
     """Another run of the task was still at work when this one had waited long enough."""
 
@@ -269,16 +378,6 @@ class StillRunningError(GiveUp, TimeoutError):
             self,
             f"Run {holder} of {task!r} was still at work after {seconds:.0f} s. Send this one "
             "again when it has ended, break its lock, or give a longer overlap_wait_max.",
-        )
-
-
-class OverlapKeyError(GiveUp, ValueError):
-    """The arguments of a run do not give the key that its task asks for."""
-
-    def __init__(self, task: str, problem: str) -> None:
-        self.task = task
-        GiveUp.__init__(
-            self, f"Task {task!r}: its overlap_key cannot be made of the arguments: {problem}"
         )
 
 
@@ -300,34 +399,7 @@ class LockChangedError(RecurringJobsError, ValueError):
         super().__init__(f"The lock of {lock} has changed since you looked. Nothing was done.")
 
 
-class NoLockError(RecurringJobsError, RuntimeError):
-    """A task that must not overlap was started where no lock can be taken."""
-
-    def __init__(self, task: str) -> None:
-        self.task = task
-        super().__init__(
-            f"Task {task!r} has no_overlap, but no lock was taken. "
-            "Add 'recurring_jobs' to INSTALLED_APPS of the worker."
-        )
-
-
-class RunLostError(RecurringJobsError, RuntimeError):
-    """The worker of a run was lost, and the run does not go on."""
-
-    def __init__(self, crashes: int, reason: str = "") -> None:
-        self.crashes = crashes
-        times = "once" if crashes == 1 else f"{crashes} times"
-        why = f" {reason}" if reason else ""
-        super().__init__(f"The worker was lost {times} while it ran this.{why}")
-
-
-class InvalidTaskOptionError(RecurringJobsError, ValueError):
-    """A task is defined with a retry option that cannot be."""
-
-    def __init__(self, task: str, option: str, problem: str) -> None:
-        self.task = task
-        self.option = option
-        super().__init__(f"Task {task!r}: {option} {problem}")
+# Dead letters
 
 
 class NotSendableError(RecurringJobsError, ValueError):
@@ -337,22 +409,13 @@ class NotSendableError(RecurringJobsError, ValueError):
         super().__init__(f"{kind} {letter} cannot be sent again: {problem}")
 
 
-class ArgumentsNotHeldError(RecurringJobsError, LookupError):
-    """A result was to be sent again whose arguments are not kept as they were."""
+class LetterClosedError(RecurringJobsError, ValueError):
+    """A dead letter was sent again, or discarded, before."""
 
-    def __init__(self, task_id: str) -> None:
-        self.task_id = task_id
-        super().__init__(
-            f"Task {task_id} cannot be sent again: no run is kept of it. "
-            "Those of tasks with tracked = True are."
-        )
-
-
-class RunGoesOnError(RecurringJobsError, ValueError):
-    """A run was to be sent again that has not ended."""
-
-    def __init__(self, run: object, state: str) -> None:
-        super().__init__(f"Run {run} is {state}. Cancel it, or wait until it has ended.")
+    def __init__(self, letter: object, state: str, closed_by: str = "") -> None:
+        self.state = state
+        by = f" by {closed_by}" if closed_by else ""
+        super().__init__(f"Dead letter {letter} was {state}{by} before. Nothing was done.")
 
 
 # Asking from outside: API and commands
@@ -387,6 +450,9 @@ class UnknownHealthPartError(RecurringJobsError, LookupError):
             f"There is no part {name[:80]!r}.{did_you_mean(name[:80], known)}"
             f" Known are: {', '.join(known)}."
         )
+
+
+# What has to be there
 
 
 class BrokerAwayError(RecurringJobsError, ConnectionError):
@@ -431,55 +497,12 @@ class CeleryAppMissingError(RecurringJobsError, RuntimeError):
         )
 
 
-class LetterClosedError(RecurringJobsError, ValueError):
-    """A dead letter was sent again, or discarded, before."""
+class ExtraMissingError(RecurringJobsError, ImportError):
+    """What was asked for needs a library that comes with an extra."""
 
-    def __init__(self, letter: object, state: str, closed_by: str = "") -> None:
-        self.state = state
-        by = f" by {closed_by}" if closed_by else ""
-        super().__init__(f"Dead letter {letter} was {state}{by} before. Nothing was done.")
-
-
-class RunEndedError(RecurringJobsError, ValueError):
-    """A run cannot be cancelled: it has ended."""
-
-    def __init__(self, run_id: str, state: str) -> None:
-        self.run_id = run_id
-        self.state = state
-        super().__init__(f"Run {run_id} has ended: it is {state}. Nothing was done.")
-
-
-class BackfillTooLongError(RecurringJobsError, ValueError):
-    """A backfill would make more fires than it may."""
-
-    def __init__(self, name: str, most: int) -> None:
-        self.name = name
-        self.most = most
+    def __init__(self, extra: str, library: str) -> None:
+        self.extra = extra
         super().__init__(
-            f"Between these times {name!r} has more than {most} nominal times."
-            " Choose a shorter range, or pass most=."
+            f"This needs the library {library}. "
+            f'Install it: pip install "django-recurring-jobs[{extra}]"'
         )
-
-
-class NotFiredError(RecurringJobsError, ValueError):
-    """A schedule cannot fire as it is stored."""
-
-    def __init__(self, name: str, problem: str) -> None:
-        self.name = name
-        super().__init__(f"{name!r} was not fired: {problem} Correct its arguments.")
-
-
-class NoNextFireError(RecurringJobsError, LookupError):
-    """A schedule has no next fire that could be skipped."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        super().__init__(f"{name!r} has no next fire: it has ended, or is paused or set aside.")
-
-
-class LedgerError(RecurringJobsError, AssertionError):
-    """The fires on record contradict each other, or what the schedules say."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("The ledger is not sound:\n" + "\n".join(f"- {each}" for each in problems))

@@ -25,7 +25,8 @@ SIGN_EVERY: Final = 5
 #: and how many of them.
 _KEEPALIVE: Final = (5, 3, 3)
 
-_REDIS: Final = frozenset({"redis", "rediss", "sentinel", "valkey", "valkeys"})
+#: The transports that speak to Redis, or to what speaks as it does.
+REDIS: Final = frozenset({"redis", "rediss", "sentinel", "valkey", "valkeys"})
 _AMQP: Final = frozenset({"amqp", "amqps", "pyamqp"})
 
 
@@ -36,7 +37,7 @@ def transport_options(transport: str) -> dict[str, Any]:
     Without any, Redis is waited for without end, and what RabbitMQ was sent is lost
     without a word. Other transports have none.
     """
-    if transport in _REDIS:
+    if transport in REDIS:
         return {
             "socket_timeout": ANSWER_WITHIN,
             "socket_connect_timeout": ANSWER_WITHIN,
@@ -93,7 +94,7 @@ def _on_configured(sender: Celery, **_: Any) -> None:
 
 def _on_worker(conf: Any, options: Mapping[str, Any], **_: Any) -> None:
     transport = transport_of(conf.broker_url)
-    if transport in _REDIS:
+    if transport in REDIS:
         # kombu takes a message on one link and notes it on another: were the second one dead
         # and not tried again, the message would be lost.
         given = conf.broker_transport_options or {}

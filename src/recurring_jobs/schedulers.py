@@ -81,7 +81,7 @@ class DatabaseScheduler(Scheduler):
         using = router.db_for_write(Schedule)
         try:
             self._set_up(using)
-        except DatabaseError:
+        except (DatabaseError, InterfaceError):
             self._leave_database(using)
             self._owes_set_up = True  # the first tick that has one does it
 

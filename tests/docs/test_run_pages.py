@@ -178,7 +178,7 @@ class TestLastNight:
         text = (DOCS / "how-to" / "last-night.md").read_text(encoding="utf-8")
         typed = re.findall(r"^\$ python manage.py (.*)$", text, re.M)
 
-        DeadLetter.objects.create(task="host.add", task_id="4f0c…", exception_type="KeyError")
+        DeadLetter.objects.create(task="shop.charge", task_id="4f0c…", exception_type="KeyError")
 
         for line in typed:
             call_command(*shlex.split(line))

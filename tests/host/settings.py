@@ -68,6 +68,10 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
     DATABASES["default"]["TEST"] = {"NAME": str(BASE_DIR / "test.sqlite3")}
+elif os.environ.get("TOX_ENV_NAME"):
+    # Cells that run side by side share a server, and each makes a database anew.
+    cell = os.environ["TOX_ENV_NAME"].replace("-", "_")
+    DATABASES["default"]["TEST"] = {"NAME": f"test_{cell}"}
 
 if os.environ.get("CELERY_BROKER_URL"):
     CELERY_BROKER_URL = os.environ["CELERY_BROKER_URL"]

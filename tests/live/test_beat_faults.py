@@ -123,6 +123,7 @@ def test_clocks_of_hosts_do_not_matter(
         on.wait_for(on.fires, what="the first fire")
         skews = "SELECT MAX(clock_skew) FROM recurring_jobs_beat"
         on.wait_for(lambda: on.rows(skews)[0][0], what="the beats")
+        up_at = on.now()
         for shifts in (("+3600s", "+0s"), ("-3600s", "+3600s"), ("+5s", "-3600s"), ("+0s", "+0s")):
             for clock, shift in zip(clocks, shifts, strict=True):
                 clock.write_text(f"{shift}\n")
@@ -134,4 +135,4 @@ def test_clocks_of_hosts_do_not_matter(
 
     assert problems == []
     assert len(fires) > 3 * SECONDS / SLOT / 2
-    assert max(fire.late for fire in fires[3:]) < 2
+    assert max(fire.late for fire in fires if fire.nominal_at > up_at) < 2

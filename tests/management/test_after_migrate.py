@@ -17,7 +17,8 @@ from recurring_jobs.periodic import registry
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.django_db
+# MariaDB ends a transaction where triggers are made.
+pytestmark = pytest.mark.django_db(transaction=True)
 
 ON = {"SYNC_AFTER_MIGRATE": True}
 NIGHTLY = {"nightly": {"task": "host.add", "trigger": "0 9 * * *"}}

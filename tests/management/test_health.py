@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils import timezone
@@ -55,7 +55,7 @@ def lost_run() -> None:
 
 def unsent_fire() -> None:
     schedule = make_schedule(enabled=False)
-    make_fire(schedule, state="claimed", claimed_at=timezone.now() - timedelta(seconds=61))
+    make_fire(schedule, state="claimed", claimed_at=timezone.now() - timedelta(seconds=29))
 
 
 def missing_migration() -> None:
@@ -95,7 +95,9 @@ def test_all_is_well_where_there_is_nothing():
 def test_all_is_well_where_all_works():
     """A beat that ticks, a schedule that is to fire, a run at work."""
     make_beat(age=20, skew=1)
-    make_schedule(next_fire_at=timezone.now() + timedelta(hours=1))
+    schedule = make_schedule(next_fire_at=timezone.now() + timedelta(hours=1))
+    # Another beat takes it up after ten seconds, and has some to send it.
+    make_fire(schedule, state="claimed", claimed_at=timezone.now() - timedelta(seconds=20))
     # As late as one may be that a living worker or beat is about to take up.
     make_run("running", heartbeat_at=timezone.now() - lease() - conf.heartbeat / LOOKS)
 
@@ -151,17 +153,18 @@ def test_http_refuses_other_parts(part):
     assert answer.json()["argument"] == "part"
 
 
-def test_database_that_does_not_answer():
+@pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
+def test_database_that_does_not_answer(kind):
     """It is told by class: its text may name the server and its user."""
 
     def fail(*arguments: object) -> None:
         message = "could not connect to server db.internal as admin"
-        raise OperationalError(message)
+        raise kind(message)
 
     with connection.execute_wrapper(fail):
         told = health(timezone.now())
 
-    assert {part.problem for part in told} == {"The database does not answer: OperationalError."}
+    assert {part.problem for part in told} == {f"The database does not answer: {kind.__name__}."}
 
 
 def test_unknown_part():

@@ -22,7 +22,7 @@ from kombu import Queue
 from recurring_jobs.inspection import ActiveRun, consumed_queues, queue_sizes
 from recurring_jobs.management.processes import run_together
 from recurring_jobs.management.terminal import as_json, as_table
-from recurring_jobs.models import Run, Worker
+from recurring_jobs.models import DeadLetter, Run, Worker
 from tests.live.processes import Host, wait_until
 
 
@@ -177,6 +177,47 @@ def test_no_runs(run):
     """
     assert len(run("runs").splitlines()) == 1
     assert fault(run, "runs", "--limit", "0") == (2, "--limit must be at least 1.")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ("prune", "--runs", "-1"),
+        ("prune", "--dead-letters", "nan"),
+        ("runs", "--hours", "1e9"),
+        ("dead-letters", "list", "--hours", "soon"),
+    ],
+    ids=" ".join,
+)
+def test_length_of_time_that_cannot_be(run, typed):
+    """
+    A time below zero would call every run old; it is wrong use, as is what is no number.
+    """
+    Run.objects.create(id="one", task="desk.add", state="succeeded")
+    *_words, option, text = typed
+    unit, most = ("days", "36,500") if typed[0] == "prune" else ("hours", "876,000")
+
+    with pytest.raises(CommandError) as caught:
+        run(*typed)
+
+    expected = f"Error: argument {option}: {text!r} is not a number of {unit} from 0 to {most}."
+    assert str(caught.value) == expected
+    assert Run.objects.exists()
+
+
+@pytest.mark.django_db
+def test_requeue_with_arguments_that_do_not_fit(run):
+    """
+    Arguments that the task cannot take are named before anything is sent, as over HTTP.
+    """
+    letter = DeadLetter.objects.create(task="desk.add", task_id="one", args=[1])
+
+    told = fault(run, "dead-letters", "requeue", "--id", "one", "--kwargs", '{"depth": 2}')
+
+    letter.refresh_from_db()
+    assert told == (2, "Argument 'depth' of task 'desk.add' is not known.")
+    assert letter.state == "open"
 
 
 @pytest.mark.django_db

@@ -170,6 +170,24 @@ def test_schedule_whose_task_does_not_take_its_arguments_is_not_fired(schedule):
     assert not Fire.objects.exists()
 
 
+@pytest.mark.parametrize("given", [{}, {"kwargs": {"left": 1}}], ids=["as stored", "in part"])
+def test_schedule_whose_arguments_cannot_be_read_is_not_fired(schedule, given):
+    """
+    Fired by hand with arguments that are no JSON, a schedule says so, and leaves no fire
+    behind that a beat would refuse later.
+    """
+    PeriodicTask.objects.update(task=add.name, args="[1")
+
+    with pytest.raises(NotFiredError) as refused:
+        controls.fire_now(schedule, **given)
+
+    assert str(refused.value) == (
+        "'report' was not fired: its arguments cannot be read (Expecting ',' delimiter:"
+        " line 1 column 3 (char 2)). Correct its arguments."
+    )
+    assert not Fire.objects.exists()
+
+
 def test_fire_that_waits_keeps_arguments_of_its_own(schedule):
     """
     A beat that starts it later sends those, and not the schedule's.

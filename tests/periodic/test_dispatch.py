@@ -217,6 +217,18 @@ def test_schedule_pauses_after_failures_in_a_row(schedule):
     assert schedule.next_fire_at is None
 
 
+def test_runs_that_were_asked_to_stop_do_not_count(schedule):
+    """
+    A run that failed after a person had asked it to stop pauses nothing.
+    """
+    set_policy(schedule, pause_after_failures=1)
+    tick(NINE)
+    run = begin(NINE, "failed")
+    Run.objects.filter(pk=run.pk).update(cancel_requested_at=NINE)
+
+    assert tick(NINE + MINUTE) == [NINE + MINUTE]
+
+
 def test_failures_from_before_a_resume_do_not_count(schedule):
     """
     After a person has resumed a schedule it takes as many failures again.

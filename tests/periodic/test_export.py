@@ -60,6 +60,7 @@ def make_one_of_each() -> None:
         time_limit=60,
         grace=timedelta(minutes=5),
         jitter=timedelta(seconds=1.5),
+        catchup_window=timedelta(days=14, hours=7, seconds=5),
         overlap="skip",
         remaining_fires=7,
         pause_after_failures=3,

@@ -274,6 +274,21 @@ def test_all_problems_are_told_at_once(celery_app):
             "expires is 0. Give a timedelta or a number of whole seconds, at least 1.",
             id="expires",
         ),
+        pytest.param(
+            {"expires": float("inf")},
+            "expires is inf. Give a timedelta or a number of whole seconds, at least 1.",
+            id="expires never",
+        ),
+        pytest.param(
+            {"grace": float("nan")},
+            "grace is nan. Give a timedelta or a number of seconds, from 0 to ten years.",
+            id="grace",
+        ),
+        pytest.param(
+            {"jitter": -float("inf")},
+            "jitter is -inf. Give a timedelta or a number of seconds, from 0 to ten years.",
+            id="jitter",
+        ),
         pytest.param({"enabled": "no"}, "enabled is 'no'. Give True or False.", id="enabled"),
         pytest.param(
             {"misfire": "later"},

@@ -119,6 +119,21 @@ def test_next_after_is_the_first_time_strictly_later(trigger, after, expected):
             id="half a second",
         ),
         pytest.param(
+            lambda: Every(seconds=float("inf")),
+            "Every({'seconds': inf}): is no length of time.",
+            id="without end",
+        ),
+        pytest.param(
+            lambda: Every(timedelta(days=999_999_999), hours=24),
+            "Every({'hours': 24}): is no length of time.",
+            id="longer than time",
+        ),
+        pytest.param(
+            lambda: Every(minutes="5"),
+            "Every({'minutes': '5'}): is no length of time.",
+            id="a number as text",
+        ),
+        pytest.param(
             lambda: Every(60),
             "Every(60): give a timedelta, or seconds=, minutes=, hours= or days=.",
             id="a bare number",

@@ -11,6 +11,7 @@ from recurring_jobs import BaseTaskWithRetry
 from recurring_jobs.models import Run
 from recurring_jobs.runs import cancelling
 from recurring_jobs.runs.headers import FireFacts
+from recurring_jobs.runs.heartbeats import Hold
 
 SENT = {
     "recurring_jobs_fire": 7,
@@ -34,11 +35,17 @@ def in_run():
     app = Celery("facts", set_as_current=False)
     task = app.register_task(Report())
 
+    pushed = []
+
     def with_request(**request) -> Report:
         task.push_request(**request)
+        pushed.append(request)
         return task
 
     yield with_request
+    # Celery makes each request of the one before it, also of that of another test.
+    for _ in pushed:
+        task.pop_request()
     app.close()
 
 
@@ -67,7 +74,7 @@ def test_run_learns_that_it_was_asked_to_end(in_run, monkeypatch):
     """
     monkeypatch.setattr(cancelling, "ASKED_EVERY", 0.0)
     run = Run.objects.create(id="one", task="test.report", state="running")
-    task = in_run(id=run.pk)
+    task = in_run(id=run.pk, recurring_jobs_hold=Hold(run.pk))
 
     before = task.cancel_requested()
     Run.objects.update(cancel_requested_at=timezone.now())
@@ -80,9 +87,20 @@ def test_answer_counts_for_a_second(django_assert_num_queries):
     """
     However often a loop asks, the database is asked once.
     """
-    request = SimpleNamespace(id="one")
+    request = SimpleNamespace(id="one", recurring_jobs_hold=Hold("one"))
 
     with django_assert_num_queries(1):
         answers = [cancelling.is_asked_to_end(request) for _ in range(5)]
 
     assert answers == [False] * 5
+
+
+@pytest.mark.django_db
+def test_run_that_is_not_kept_asks_nothing(in_run, django_assert_num_queries):
+    """
+    Nobody can ask it to end, and an untracked task costs no query.
+    """
+    task = in_run(id="one")
+
+    with django_assert_num_queries(0):
+        assert not task.cancel_requested()

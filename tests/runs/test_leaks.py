@@ -77,6 +77,12 @@ def chained(password):
     return error
 
 
+def met_on_the_way(password):
+    error = ConnectionError("refused")
+    error.__context__ = ValueError(f"{password} is wrong")
+    return error
+
+
 def grouped(password):
     return ExceptionGroup("all failed", [ValueError(password), OSError(13, password, password)])
 
@@ -89,6 +95,7 @@ ERRORS = {
     "as the reason": lambda password: GiveUp(f"{password} was refused"),
     "as a rejection": lambda password: Reject(ValueError(password)),
     "in its cause": chained,
+    "in what it came upon": met_on_the_way,
     "in a group": grouped,
     "in what cannot be changed": BytesError,
     "in an address": lambda password: ConnectionError(f"https://bob:{password}@there/"),

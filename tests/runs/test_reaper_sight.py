@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -90,6 +91,33 @@ def test_a_worker_says_that_it_lives_at_every_other_look(app, clock):
         reaper.look()
 
     assert len(told) == 4 * 2
+
+
+@pytest.mark.parametrize("looks_before_it_ends", [True, False], ids=["in a pass", "between two"])
+def test_a_worker_that_ends_stays_off_the_list(app, looks_before_it_ends):
+    """
+    It does not come back by the pass that was under way when it ended.
+    """
+    is_telling, may_tell = threading.Event(), threading.Event()
+    listed = []
+
+    def tell():
+        is_telling.set()
+        may_tell.wait(10)
+        listed.append("worker")
+
+    presence = SimpleNamespace(tell=tell, end=listed.clear)
+    reaper = Reaper(app, presence=presence)
+    reaper.start()
+    assert is_telling.wait(10)
+    if not looks_before_it_ends:
+        may_tell.set()
+    threading.Timer(0.3, may_tell.set).start()
+
+    reaper.stop()
+    reaper._thread.join(10)
+
+    assert listed == []
 
 
 def test_a_process_that_was_stopped_begins_anew(reaper, clock):

@@ -18,9 +18,9 @@ from django_celery_results.models import TaskResult
 
 from recurring_jobs import BaseTaskWithRetry
 from recurring_jobs.models import DeadLetter, Fire, Run, Schedule
-from recurring_jobs.runs import recorder
+from recurring_jobs.runs import recorder, sending
 from recurring_jobs.runs.headers import TRACKED
-from recurring_jobs.signals import run_gave_up, run_retried
+from recurring_jobs.signals import run_gave_up, run_retried, run_succeeded
 from tests.host import tasks
 
 pytestmark = pytest.mark.django_db
@@ -214,8 +214,8 @@ class TestRuns:
         """
         A row made before sending is the one that the worker goes on with.
         """
-        queued = recorder.record_queued("sent-1", "host.add_tracked", [1, 2], {}, "fast")
-        assert (queued.state, queued.attempt, queued.queue) == ("queued", 0, "fast")
+        queued, is_new = sending.record_queued("sent-1", "host.add_tracked", [1, 2], {}, "fast")
+        assert (queued.state, queued.attempt, queued.queue, is_new) == ("queued", 0, "fast", True)
 
         tasks.add_tracked.apply((1, 2), task_id="sent-1")
 
@@ -228,9 +228,9 @@ class TestRuns:
         """
         tasks.add_tracked.apply((1, 2), task_id="sent-2")
 
-        run = recorder.record_queued("sent-2", "host.add_tracked", [1, 2], {})
+        run, is_new = sending.record_queued("sent-2", "host.add_tracked", [1, 2], {})
 
-        assert run.state == "succeeded"
+        assert (run.state, is_new) == ("succeeded", False)
 
     def test_an_ignored_run_is_skipped(self, app):
         """
@@ -569,3 +569,25 @@ class TestEdges:
 
         run = Run.objects.get()
         assert (run.state, run.fire) == ("succeeded", None)
+
+
+@pytest.mark.parametrize("task", [tasks.add, tasks.add_tracked], ids=["not kept", "kept"])
+def test_success_is_told_with_its_duration(task):
+    """
+    A receiver is told how long the run took, also where Celery does not say it, as 5.6.
+    """
+    told = []
+
+    def receiver(duration, **_):
+        told.append(duration)
+
+    run_succeeded.connect(receiver)
+    task.push_request(id="run-1", args=[1, 2], kwargs={}, retries=0)
+    try:
+        signals.task_prerun.send(sender=task, task_id="run-1", task=task, args=[1, 2], kwargs={})
+        signals.task_success.send(sender=task, result=3)
+    finally:
+        task.pop_request()
+        run_succeeded.disconnect(receiver)
+
+    assert [0 <= duration < 60 for duration in told] == [True]

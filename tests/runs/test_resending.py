@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from celery import current_app
+from django.db import connection
 from kombu.exceptions import OperationalError
 
 from recurring_jobs.exceptions import NotSendableError, RunGoesOnError
@@ -86,6 +87,27 @@ def test_double_click_sends_one_message(sent):
 
     assert (len(ids), len(sent)) == (1, 1)
     assert send_again(run, once="b") not in ids
+
+
+def test_of_two_at_once_one_sends(sent):
+    """
+    Whoever finds the row made by another process in between leaves the message to that one.
+    """
+    run = make_run()
+    task_id = send_again(run, once="a")
+    Run.objects.filter(pk=task_id).delete()
+    sent.clear()
+
+    def after_another(execute, sql, params, many, context):
+        if sql.startswith("SAVEPOINT"):  # about to make the row
+            make_run("queued", id=task_id)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(after_another):
+        assert send_again(run, once="a") == task_id
+
+    assert Run.objects.filter(pk=task_id).exists()
+    assert sent == []
 
 
 @pytest.mark.parametrize("state", ["queued", "running", "retrying"])

@@ -247,15 +247,16 @@ class TestManyDeadLetters:
         --id tells of one letter; requeue with --kwargs sends it with these.
         """
         told, _ = self.run(capsys, "list", "--id", "letter-0")
+        kwargs = '{"left": 5, "right": 2}'
         sent, _ = self.run(
-            capsys, "requeue", "--id", "letter-0", "--args", "[]", "--kwargs", '{"left": 5}'
+            capsys, "requeue", "--id", "letter-0", "--args", "[]", "--kwargs", kwargs
         )
 
         letter = DeadLetter.objects.get(task_id="letter-0")
         run = Run.objects.get(pk=letter.requeued_as)
         assert (told["task"], told["args"]) == ("host.add", [0, 1])
         assert sent == {"sent_as": letter.requeued_as}
-        assert (run.args, run.kwargs, run.retried_from) == ([], {"left": 5}, "letter-0")
+        assert (run.args, run.kwargs, run.retried_from) == ([], json.loads(kwargs), "letter-0")
 
     @pytest.mark.parametrize(
         ("typed", "code", "sentence"),

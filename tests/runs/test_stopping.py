@@ -64,6 +64,22 @@ def test_run_at_work_is_asked(revoked):
     assert revoked == []
 
 
+@pytest.mark.parametrize("state", ["queued", "retrying"])
+def test_run_that_somebody_sends_again_is_asked(revoked, state):
+    """
+    It is held at that moment, and its message may be on its way: it is not ended beside that.
+    """
+    run = make_run(state)
+    Run.objects.update(holder="reaper-1")
+
+    assert cancel(run) is Cancelled.ASKED
+
+    run = Run.objects.get()
+    assert (run.state, run.holder) == (state, "reaper-1")
+    assert run.cancel_requested_at is not None
+    assert revoked == []
+
+
 def test_run_at_work_is_killed(revoked):
     """
     With kill its worker is told to end it.

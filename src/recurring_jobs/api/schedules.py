@@ -28,6 +28,7 @@ from recurring_jobs.api.schedule_bodies import (
 from recurring_jobs.api.schedule_facts import fire_facts, schedule_facts, with_fires
 from recurring_jobs.exceptions import (
     BackfillTooLongError,
+    FireNotSentError,
     NoNextFireError,
     NotFiredError,
     RecurringJobsError,
@@ -168,7 +169,7 @@ def _run_now(call: Call, row: Schedule) -> HttpResponse:
         fire = controls.fire_now(row, overlap=body["overlap"])
     except NotFiredError as error:
         raise Problem("not-possible", str(error)) from None
-    except RecurringJobsError:
+    except FireNotSentError:
         raise broker_away() from None
     return JsonResponse(fire_facts(fire), status=HTTPStatus.ACCEPTED)
 

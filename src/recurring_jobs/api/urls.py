@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from recurring_jobs.api import document, letters, metrics, runs, schedules, templates, views
+from recurring_jobs.api import document, health, letters, metrics, runs, schedules, tasks, templates
 from recurring_jobs.api.endpoints import no_address
 
 app_name = "recurring_jobs_api"
 
 urlpatterns = [
     # Task names may hold any character, so that no name falls out to the host's 404 page.
-    path("tasks/<path:name>/trigger", views.trigger, name="trigger"),
+    path("tasks/<path:name>/trigger", tasks.trigger, name="trigger"),
     path("openapi.json", document.openapi, name="openapi"),
-    path("alive", views.alive, name="alive"),
-    path("health", views.health_of_all, name="health"),
+    path("alive", health.alive, name="alive"),
+    path("health", health.health_of_all, name="health"),
     path("metrics", metrics.metrics, name="metrics"),
     path("runs", runs.runs, name="runs"),
     path("runs/<str:run_id>", runs.run, name="run"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 
 from recurring_jobs.conf import conf
 from recurring_jobs.exceptions import BrokerAwayError, NotMigratedError, UnknownHealthPartError
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-#: A claimed fire that is this much older than a beat would republish it is not getting out.
-_UNSENT_AFTER: Final = timedelta(seconds=30)
+#: A claimed fire that is this much older than a beat would republish it is not getting out:
+#: with the ten seconds of BEAT_REPUBLISH_AFTER that is told within half a minute.
+_UNSENT_AFTER: Final = timedelta(seconds=15)
 #: More rows than this are not counted.
 _MOST_COUNTED: Final = 1000
 
@@ -61,7 +62,7 @@ def health(now: datetime, parts: Iterable[str] = ()) -> list[Part]:
     for name in chosen:
         try:
             found.append(Part(name, _PARTS[name](now)))
-        except DatabaseError as error:
+        except (DatabaseError, InterfaceError) as error:
             # Its text may name the server and its user.
             found.append(Part(name, f"The database does not answer: {type(error).__name__}."))
     return found

@@ -10,6 +10,7 @@ from django.db.models import Count
 
 from recurring_jobs.conf import conf
 from recurring_jobs.models import Beat, DeadLetter, Fire, Run, Schedule, Worker
+from recurring_jobs.periodic import upcoming
 from recurring_jobs.recurrence.fields import SET_ASIDE
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def troubles(now: datetime) -> list[Trouble]:
     day = now - timedelta(days=1)
     lists: dict[str, QuerySet[Any]] = {
         "overdue": overdue_schedules(now),
-        "set_aside": Schedule.objects.exclude(set_aside_reason=""),
+        "set_aside": Schedule.objects.filter(upcoming.SET_ASIDE),
         "stuck": stuck_runs(),
         "dead_letters": DeadLetter.objects.open(),
         "missed": Fire.objects.filter(state=Fire.State.MISSED, claimed_at__gte=day),

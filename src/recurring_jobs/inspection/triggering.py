@@ -14,10 +14,9 @@ from recurring_jobs.inspection.apps import broker_of
 from recurring_jobs.inspection.arguments import check_arguments
 from recurring_jobs.inspection.runs import as_json
 from recurring_jobs.models import Run
-from recurring_jobs.runs import recorder
 from recurring_jobs.runs.failures import type_name
 from recurring_jobs.runs.headers import TRACKED
-from recurring_jobs.runs.sending import load_tasks
+from recurring_jobs.runs.sending import load_tasks, record_queued
 from recurring_jobs.runs.states import RunState
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ def trigger_task(
     kwargs = dict(kwargs or {})
     check_arguments(task, args, kwargs)
     run_id = run_id or str(uuid4())
-    run = recorder.record_queued(run_id, task.name, list(args), kwargs, queue=_queue_of(app, task))
+    run, _is_new = record_queued(run_id, task.name, list(args), kwargs, queue=_queue_of(app, task))
     if run.state != RunState.QUEUED:
         return Triggered(run_id, task.name, run.state)
     if mode is Mode.IN_PROCESS:

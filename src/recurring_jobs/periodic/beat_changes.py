@@ -6,16 +6,17 @@ import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db import connections
 from django.db.models import DateTimeField, DurationField
 from django_celery_beat.models import PeriodicTask
 
 from recurring_jobs.periodic.beat_tables import bump
 from recurring_jobs.periodic.declarations import SCHEDULE_OPTIONS
+from recurring_jobs.periodic.locking import locked
 from recurring_jobs.periodic.models import Schedule
 from recurring_jobs.periodic.plan import Change, Kind, Plan
+from recurring_jobs.periodic.trigger_edits import columns_beside, point_to
 from recurring_jobs.periodic.trigger_rows import TRIGGER_COLUMNS, find_trigger_rows
-from recurring_jobs.periodic.triggers import Every, RRule, trigger_from
+from recurring_jobs.periodic.triggers import trigger_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,12 +69,16 @@ def apply_plan(plan: Plan, *, now: datetime, using: str) -> None:
 
     Bumps the change marker once, if a schedule changed.
     """
-    if not plan.is_empty:
-        bump(using)  # first, as PeriodicTask.save() does: rows are locked in one order by all
-    _create(plan.of(Kind.CREATE), now, using)
-    _prune(plan.of(Kind.PRUNE), using)
     kept = [change for change in plan.of(Kind.KEEP) if change.is_noted]
     changed = plan.of(Kind.UPDATE, Kind.ADOPT, Kind.REVIVE, Kind.WITHDRAW)
+    pruned = plan.of(Kind.PRUNE)
+    # All lock rows in one order: schedules, as beats do, then the marker, then tasks, as
+    # PeriodicTask.save() does.
+    _lock_schedules([change.name for change in [*changed, *kept, *pruned]], using)
+    if not plan.is_empty:
+        bump(using)
+    _create(plan.of(Kind.CREATE), now, using)
+    _prune(pruned, using)
     _update(changed, kept, now, using)
 
 
@@ -117,7 +122,7 @@ def _prune(changes: list[Change], using: str) -> None:
 def _update(changes: list[Change], noted: list[Change], now: datetime, using: str) -> None:
     """Write *changes*, and for *noted* only what we remember."""
     _add_schedules([change.name for change in changes if change.kind is Kind.ADOPT], using)
-    stored = _locked_schedules([change.name for change in [*changes, *noted]], using)
+    stored = _schedules([change.name for change in [*changes, *noted]], using)
     triggers = _new_triggers(changes)
     rows = find_trigger_rows(triggers.values(), using=using)
     for change in [*changes, *noted]:
@@ -146,15 +151,20 @@ def _ids(names: list[str], using: str) -> dict[str, int]:
     return found
 
 
-def _locked_schedules(names: list[str], using: str) -> dict[str, Schedule]:
-    """Return schedules with their tasks, locked in the order in which a beat locks them."""
+def _lock_schedules(names: list[str], using: str) -> None:
+    ids = sorted(_ids(names, using).values())
+    for at in range(0, len(ids), _BATCH_SIZE):
+        rows = Schedule.objects.using(using).filter(periodic_task__in=ids[at : at + _BATCH_SIZE])
+        list(locked(rows.order_by("pk"), waits=True).values_list("pk"))
+
+
+def _schedules(names: list[str], using: str) -> dict[str, Schedule]:
+    """Return schedules with their tasks, both locked, by name."""
     found = {}
     for at in range(0, len(names), _BATCH_SIZE):
         rows = Schedule.objects.using(using).select_related("periodic_task")
         rows = rows.filter(periodic_task__name__in=names[at : at + _BATCH_SIZE]).order_by("pk")
-        if connections[using].features.has_select_for_update:
-            rows = rows.select_for_update()
-        for schedule in rows:
+        for schedule in locked(rows, waits=True):
             found[schedule.periodic_task.name] = schedule
     return found
 
@@ -169,7 +179,7 @@ def _set_task(
     task.date_changed = now
     for each in change.fields:
         if each.field == "trigger":
-            _set_trigger(task, rows[triggers[change.name]])
+            point_to(task, rows[triggers[change.name]])
         elif each.field not in SCHEDULE_OPTIONS:
             _set_task_field(task, each.field, each.new)
 
@@ -193,12 +203,6 @@ def _set_task_field(task: PeriodicTask, field: str, value: Any) -> None:
         task.last_run_at = None  # as PeriodicTask.save() does
 
 
-def _set_trigger(task: PeriodicTask, row: tuple[str, int]) -> None:
-    for column in TRIGGER_COLUMNS:
-        setattr(task, f"{column}_id", None)
-    setattr(task, f"{row[0]}_id", row[1])
-
-
 def _set_schedule(
     schedule: Schedule, change: Change, triggers: Mapping[str, Trigger], now: datetime
 ) -> None:
@@ -214,12 +218,8 @@ def _set_schedule(
         if name in fields:
             setattr(schedule, name, _as_column(name, fields[name]))
     if "trigger" in fields:
-        trigger = triggers[change.name]
-        rule = trigger if isinstance(trigger, RRule) else None
-        schedule.rule = rule.text if rule else ""
-        schedule.rule_start = rule.start if rule else ""
-        schedule.rule_timezone = (rule.timezone if rule else None) or ""
-        schedule.anchored_at = trigger.anchor if isinstance(trigger, Every) else None
+        for name, value in columns_beside(triggers[change.name]).items():
+            setattr(schedule, name, value)
 
 
 def _as_column(name: str, value: Any) -> Any:

@@ -93,8 +93,8 @@ def mark_fired(ids: Iterable[int], *, at: datetime, times: int, is_over: bool, u
     """
     Keep the columns that other tools read right: last run, run count, and the end of a one-off.
 
-    No change marker is bumped, since nothing that a scheduler plans by was changed, except
-    where the tasks are over and get disabled.
+    No change marker is bumped: a beat of another kind would read all its schedules again
+    after each fire.
     """
     rows = PeriodicTask.objects.using(using).filter(pk__in=list(ids))
     changes: dict[str, Any] = {"enabled": False} if is_over else {}
@@ -112,9 +112,9 @@ def task_of(schedule: Schedule, *, using: str) -> PeriodicTask:
 
 def set_enabled(task: PeriodicTask, *, enabled: bool, using: str) -> None:
     """Enable or disable *task*, as django-celery-beat's own admin does."""
+    bump(using)  # before the row is written, as PeriodicTask.save() does
     rows = PeriodicTask.objects.using(using).filter(pk=task.pk)
     rows.update(enabled=enabled, date_changed=timezone.now())
-    bump(using)
     task.enabled = enabled
 
 

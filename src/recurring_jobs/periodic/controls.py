@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import router, transaction
 from django.db.models import F
 
-from recurring_jobs.exceptions import BackfillTooLongError, NotFiredError, RecurringJobsError
+from recurring_jobs.exceptions import BackfillTooLongError, FireNotSentError, NotFiredError
 from recurring_jobs.periodic import (
     beat_fires,
     beat_tables,
@@ -119,20 +119,16 @@ def fire_now(
     It has a kind of its own, does not move the next fire, and works while the schedule is
     paused. *overlap* says what happens where an earlier fire is still running; unless it
     is ``allow``, a beat starts the fire when it may. *args* and *kwargs*, of what JSON can
-    carry, replace those of the schedule for this fire. Raise RecurringJobsError when the
-    broker does not take the message, NotFiredError when the task does not take the
-    arguments; then nothing was fired.
+    carry, replace those of the schedule for this fire. Raise FireNotSentError when the
+    broker does not take the message, NotFiredError when the arguments cannot be read or the
+    task does not take them; then nothing was fired.
     """
     using = using or router.db_for_write(Schedule)
     now = database_now(using)
     task = beat_fires.task_of(schedule, using=using)
     fire = ledger.new_fire(schedule, task.name, policy.Taken(now), Fire.Kind.MANUAL, now)
     fire.overlap = overlap
-    if args is not None or kwargs is not None:
-        fire.arguments = {
-            "args": json.loads(task.args or "[]") if args is None else list(args),
-            "kwargs": json.loads(task.kwargs or "{}") if kwargs is None else dict(kwargs),
-        }
+    fire.arguments = _arguments_of_its_own(task, args, kwargs)
     if overlap != "allow":
         fire.state, fire.due_at = Fire.State.WAITING, now
         fire.save(using=using, force_insert=True)
@@ -144,10 +140,12 @@ def fire_now(
     except TypeError as error:
         fire.delete(using=using)
         raise NotFiredError(task.name, f"{error}.") from error
+    except ValueError as error:
+        fire.delete(using=using)
+        raise _not_read(task, error) from error
     except publishing.BROKER_ERRORS as error:
         fire.delete(using=using)
-        message = f"{task.name!r} was not fired: the broker did not take it ({error})."
-        raise RecurringJobsError(message) from error
+        raise FireNotSentError(task.name, str(error)) from error
     ledger.mark_published([fire], now=database_now(using), using=using)
     return fire
 
@@ -208,6 +206,24 @@ def backfill(
             fire.due_at = now + number * every
         ledger.add(new, using=using)
     return new
+
+
+def _arguments_of_its_own(
+    task: Any, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    if args is None and kwargs is None:
+        return None
+    try:
+        return {
+            "args": json.loads(task.args or "[]") if args is None else list(args),
+            "kwargs": json.loads(task.kwargs or "{}") if kwargs is None else dict(kwargs),
+        }
+    except ValueError as error:
+        raise _not_read(task, error) from error
+
+
+def _not_read(task: Any, error: ValueError) -> NotFiredError:
+    return NotFiredError(task.name, f"its arguments cannot be read ({error}).")
 
 
 def _row(schedule: Schedule, using: str) -> tuple[Schedule, Any]:

@@ -131,5 +131,6 @@ def _python(value: Any) -> str:
             parts.pop()
         return f"datetime({', '.join(map(str, parts))}, tzinfo=UTC)"
     if isinstance(value, timedelta):
-        return f"timedelta(seconds={value.total_seconds():g})"
+        seconds = value.total_seconds()
+        return f"timedelta(seconds={int(seconds) if seconds.is_integer() else seconds!r})"
     return repr(list(value) if isinstance(value, tuple) else value)

@@ -10,6 +10,7 @@ from django.db import router, transaction
 
 from recurring_jobs.periodic import beat_fires, upcoming
 from recurring_jobs.periodic.clock import database_now
+from recurring_jobs.periodic.locking import locked
 from recurring_jobs.periodic.models import Fire, Schedule
 
 if TYPE_CHECKING:
@@ -41,13 +42,18 @@ def pause_if_failing(schedule: Schedule, task: Any, now: datetime) -> bool:
 def on_run_gave_up(*, run_id: str, **_: Any) -> None:
     """Look at the schedule of a run as soon as that has failed for good."""
     using = router.db_for_write(Schedule)
-    due = Schedule.objects.using(using).filter(
-        fires__task_id=run_id, pause_after_failures__isnull=False, paused_at__isnull=True
+    rows = Schedule.objects.using(using).filter(
+        pause_after_failures__isnull=False, paused_at__isnull=True
     )
+    due = list(rows.filter(fires__task_id=run_id).values_list("pk", flat=True))
+    if not due:
+        return
     with transaction.atomic(using=using):
-        for schedule in due.select_related("periodic_task"):
+        # The schedule before its periodic task, as beats do: neither waits for the other.
+        for schedule in locked(rows.filter(pk__in=due), waits=True):
             before = upcoming.state_of(schedule)
-            if pause_if_failing(schedule, schedule.periodic_task, database_now(using)):
+            task = beat_fires.task_of(schedule, using=using)
+            if pause_if_failing(schedule, task, database_now(using)):
                 upcoming.save(schedule, using, before)
 
 

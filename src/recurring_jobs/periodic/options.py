@@ -86,8 +86,8 @@ def read_seconds(value: object) -> int | None:
     if (
         isinstance(seconds, int | float)
         and not isinstance(seconds, bool)
-        and seconds == int(seconds)
         and 0 < seconds <= LARGEST_INTEGER
+        and seconds == int(seconds)
     ):
         return int(seconds)
     message = f"is {value!r}. Give a timedelta or a number of whole seconds, at least 1."
@@ -97,8 +97,9 @@ def read_seconds(value: object) -> int | None:
 def read_duration(value: object) -> timedelta:
     """Return a timedelta or a number of seconds as a timedelta, from nothing to ten years."""
     duration = value
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        duration = timedelta(seconds=min(value, LARGEST_INTEGER))
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and 0 <= value <= LARGEST_INTEGER:  # type: ignore[operator]  # it is a number
+        duration = timedelta(seconds=value)  # type: ignore[arg-type]
     if isinstance(duration, timedelta) and timedelta(0) <= duration <= LONGEST_DURATION:
         return duration
     message = f"is {value!r}. Give a timedelta or a number of seconds, from 0 to ten years."

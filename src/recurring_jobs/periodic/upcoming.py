@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import transaction
+from django.db.models import Q
 
 from recurring_jobs.exceptions import RecurringJobsError
 from recurring_jobs.periodic import beat_fires, beat_tables, policy
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from recurring_jobs.periodic.triggers import Trigger
 
 logger = logging.getLogger(__name__)
+
+#: The schedules that cannot be read: they have no next fire, and the index of that finds them.
+SET_ASIDE: Final = Q(next_fire_at=None) & ~Q(set_aside_reason="")
 
 #: The columns that this module sets, for the caller to save.
 COLUMNS = (

@@ -12,10 +12,9 @@ from django.db import router, transaction
 from django.utils import timezone
 
 from recurring_jobs.exceptions import NotSendableError
-from recurring_jobs.runs import recorder
 from recurring_jobs.runs.arguments import is_as_sent
 from recurring_jobs.runs.models import DeadLetter, Run
-from recurring_jobs.runs.sending import send
+from recurring_jobs.runs.sending import record_queued, send
 from recurring_jobs.runs.states import RunState
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def requeue(
         closed = {"requeued_as": message.task_id, **_closing(by)}
         if not _move(letter, DeadLetter.State.OPEN, DeadLetter.State.REQUEUED, **closed):
             return _sent_before(letter)
-        recorder.record_queued(
+        record_queued(
             message.task_id,
             letter.task,
             message.args,

@@ -7,6 +7,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
+from recurring_jobs.runs.arguments import LEFT_OUT
 from recurring_jobs.runs.redaction import Redactor
 
 #: Where Celery writes whole messages, at which level however high.
@@ -20,8 +21,6 @@ _HELD_BY = {
     "Can't decode message body": (3, 4),
     "TaskPool: Apply": (1, 2),
 }
-
-LEFT_OUT = "[left out]"
 
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 

@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 #: How often a heartbeat lost runs are looked for.
 LOOKS = 4
+#: Seconds that a worker that ends waits for the pass that it is in.
+LONGEST_PASS = 5.0
 #: How many lost runs one pass deals with.
 BATCH = 100
 
@@ -94,6 +96,9 @@ class Reaper:
         self._stopped.set()
         if self._presence is None:
             return
+        if self._thread is not None:
+            # The pass that it is in may be about to put the worker on the list once more.
+            self._thread.join(LONGEST_PASS)
         try:
             self._presence.end()
         except DatabaseError as error:
@@ -260,5 +265,7 @@ def _start(sender: Any = None, **_: Any) -> None:
 
 
 def _stop(**_: Any) -> None:
+    global _reaper  # noqa: PLW0603  a process may go on after its worker, and have another
     if _reaper is not None:
         _reaper.stop()
+        _reaper = None

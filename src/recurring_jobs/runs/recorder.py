@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,6 @@ from celery import signals
 from celery.states import IGNORED, REJECTED, SUCCESS
 from django.db import Error as DatabaseError
 from django.db import connections, router
-from django.utils import timezone
 
 from recurring_jobs import tallies
 from recurring_jobs.exceptions import RunLostError
@@ -27,19 +25,17 @@ from recurring_jobs.runs.execution import (
     facts_of,
     is_kept,
 )
-from recurring_jobs.runs.headers import RETRIED_FROM
 from recurring_jobs.runs.heartbeats import Hold, heart
 from recurring_jobs.runs.models import Run
 from recurring_jobs.runs.overlap import overlap_policy
 from recurring_jobs.runs.progress import Progress
 from recurring_jobs.runs.receivers import at_the_edge, harmless
-from recurring_jobs.runs.sending import known_task
 from recurring_jobs.runs.states import RunState
-from recurring_jobs.runs.task import BaseTaskWithRetry
+from recurring_jobs.runs.task import BaseTaskWithRetry, seconds_until
 from recurring_jobs.signals import run_retried, run_succeeded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
     from celery.exceptions import Retry
 
@@ -47,6 +43,8 @@ logger = logging.getLogger(__name__)
 
 #: Marks on a request that was ignored although its run goes on elsewhere, or has ended.
 _NOT_OVER = ("duplicate", "waits")
+#: Where a request keeps when its attempt began, by the clock of its process.
+_BEGAN_AT = "recurring_jobs_began_at"
 
 
 class _Unstored(threading.local):
@@ -91,41 +89,11 @@ def _come_last(**_: Any) -> None:
     signals.task_prerun.connect(on_prerun, weak=False, dispatch_uid=uid)
 
 
-def record_queued(
-    task_id: str,
-    task_name: str,
-    args: Sequence[Any] | None,
-    kwargs: Mapping[str, Any] | None,
-    queue: str | None = None,
-    *,
-    root_id: str = "",
-    retried_from: str = "",
-) -> Run:
-    """
-    Record that a run is about to be sent, and return its row, as it is if it is there.
-
-    Send the message with the header ``recurring_jobs.runs.headers.TRACKED``, so that the
-    worker goes on with the row whatever the task is.
-    """
-    execution = execution_named(
-        task_id,
-        task_name,
-        args,
-        kwargs,
-        task=known_task(task_name),
-        root_id=root_id or task_id,
-        queue=queue or "",
-        headers={RETRIED_FROM: retried_from} if retried_from else {},
-    )
-    using = router.db_for_write(Run)
-    run = rows.new_run(execution, RunState.QUEUED, {})
-    return run if rows.insert_run(run, using) else Run.objects.using(using).get(pk=task_id)
-
-
 def on_prerun(task: Any, **_: Any) -> None:
     """Record that an attempt begins, and stop what is a copy of its message."""
     # Called for every task of the worker, as are the next two: no step more than is needed.
     request = task.request
+    vars(request)[_BEGAN_AT] = time.monotonic()
     if request.is_eager and isinstance(task, BaseTaskWithRetry):
         task.hide_arguments()  # which have no message to come with
     if _is_kept(task, request):
@@ -137,6 +105,9 @@ def on_prerun(task: Any, **_: Any) -> None:
 def on_success(sender: Any, runtime: float | None = None, **_: Any) -> None:
     """Record that a run has succeeded."""
     request = sender.request
+    if runtime is None:  # Celery tells it since 5.7
+        now = time.monotonic()
+        runtime = now - vars(request).get(_BEGAN_AT, now)
     if _is_kept(sender, request):
         _succeed(sender=sender, request=request, runtime=runtime)
     elif isinstance(sender, BaseTaskWithRetry):
@@ -196,7 +167,7 @@ def on_retry(sender: Any, request: Any, reason: Retry | None = None, **_: Any) -
     kept = _is_kept(sender, request)
     if reason is None or (not kept and not isinstance(sender, BaseTaskWithRetry)):
         return
-    delay = _delay_until(reason.when)
+    delay = seconds_until(reason.when)  # type: ignore[arg-type]  # no other Real
     facts = facts_of(sender, request)
     if kept:
         execution = execution_of(sender, request)
@@ -324,9 +295,3 @@ def _is_in_transaction() -> bool:
 
 def _type_of(exc: BaseException | None) -> str:
     return failures.type_name(exc) if exc is not None else ""
-
-
-def _delay_until(when: Any) -> float:
-    if isinstance(when, datetime):
-        return max(0.0, (when - timezone.now()).total_seconds())
-    return float(when or 0.0)

@@ -7,7 +7,6 @@ import os
 from threading import Condition, Thread
 from typing import TYPE_CHECKING
 
-from django.db import Error as DatabaseError
 from django.db import connections
 
 from recurring_jobs.conf import conf
@@ -31,7 +30,7 @@ class Renewer:
         with self._changed:
             self._locks.add(lock)
             if self._thread is None:
-                self._thread = Thread(target=self._run, name="recurring-jobs-locks", daemon=True)
+                self._thread = Thread(target=self._run, name="recurring_jobs-locks", daemon=True)
                 self._thread.start()
 
     def discard(self, lock: Lock) -> None:
@@ -56,7 +55,8 @@ class Renewer:
         facts = {"task": lock.key.task, "run_id": lock.owner}
         try:
             is_ours = lock.renew()
-        except DatabaseError:
+        except Exception:
+            # Whatever it is, the other locks of this process are to be renewed.
             logger.exception("recurring_jobs.lock.not_renewed", extra=facts)
             connections.close_all()
             return

@@ -9,10 +9,10 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 from django.db import router, transaction
 
 from recurring_jobs.exceptions import NotSendableError, RunGoesOnError
-from recurring_jobs.runs import headers, recorder
+from recurring_jobs.runs import headers
 from recurring_jobs.runs.arguments import is_as_sent
 from recurring_jobs.runs.models import DeadLetter, Run
-from recurring_jobs.runs.sending import send
+from recurring_jobs.runs.sending import record_queued, send
 from recurring_jobs.runs.states import RunState
 
 if TYPE_CHECKING:
@@ -53,13 +53,13 @@ def send_again(
     identity = f"recurring_jobs:again:{run.pk}:{once}"
     task_id = str(uuid5(NAMESPACE_URL, identity) if once else uuid4())
     with transaction.atomic(using=using):
-        if Run.objects.using(using).filter(pk=task_id).exists():
-            return task_id
         root = run.root_id or run.pk
-        recorder.record_queued(
+        # Of any number of calls at once one makes the row, and sends.
+        _row, is_first = record_queued(
             task_id, run.task, *chosen, run.queue, root_id=root, retried_from=run.pk
         )
-        transaction.on_commit(lambda: _publish(run, task_id, *chosen), using=using)
+        if is_first:
+            transaction.on_commit(lambda: _publish(run, task_id, *chosen), using=using)
     return task_id
 
 

@@ -1,4 +1,4 @@
-"""Sends the message of a run that is on record, for something that ran before."""
+"""Puts a run on record before its message is sent, and sends that of what ran before."""
 
 from __future__ import annotations
 
@@ -7,13 +7,50 @@ from typing import TYPE_CHECKING, Any
 
 from celery import current_app
 from celery.app import app_or_default
+from django.db import router
 
-from recurring_jobs.runs import headers
+from recurring_jobs.runs import headers, rows
+from recurring_jobs.runs.execution import execution_named
+from recurring_jobs.runs.models import Run
+from recurring_jobs.runs.states import RunState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from celery import Celery
+
+
+def record_queued(
+    task_id: str,
+    task_name: str,
+    args: Sequence[Any] | None,
+    kwargs: Mapping[str, Any] | None,
+    queue: str | None = None,
+    *,
+    root_id: str = "",
+    retried_from: str = "",
+) -> tuple[Run, bool]:
+    """
+    Record that a run is about to be sent; return its row, as it is, and whether it is new.
+
+    Send the message with the header ``recurring_jobs.runs.headers.TRACKED``, so that the
+    worker goes on with the row whatever the task is.
+    """
+    execution = execution_named(
+        task_id,
+        task_name,
+        args,
+        kwargs,
+        task=known_task(task_name),
+        root_id=root_id or task_id,
+        queue=queue or "",
+        headers={headers.RETRIED_FROM: retried_from} if retried_from else {},
+    )
+    using = router.db_for_write(Run)
+    run = rows.new_run(execution, RunState.QUEUED, {})
+    if rows.insert_run(run, using):
+        return run, True
+    return Run.objects.using(using).get(pk=task_id), False
 
 
 def send(

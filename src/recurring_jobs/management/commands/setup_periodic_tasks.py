@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError, SystemCheckError
-from django.db import DEFAULT_DB_ALIAS, OperationalError, ProgrammingError, connections, router
+from django.db import OperationalError, ProgrammingError, connections, router
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -86,9 +86,8 @@ class Command(BaseCommand):
         except RecurringJobsError as error:
             raise CommandError(str(error), returncode=2) from error
         except (OperationalError, ProgrammingError) as error:
-            alias = options["database"] or DEFAULT_DB_ALIAS
             message = _("The database %(alias)r cannot be used: %(error)s Has it been migrated?")
-            raise CommandError(message % {"alias": alias, "error": error}, returncode=2) from error
+            raise CommandError(message % {"alias": using, "error": error}, returncode=2) from error
 
     def _set_up(self, using: str, options: dict[str, Any]) -> None:
         only_plan = options["dry_run"] or options["check"]

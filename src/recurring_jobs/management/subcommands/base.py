@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from abc import ABC, abstractmethod
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TypeVar
 
 from django.core.management.base import CommandError
@@ -11,8 +13,7 @@ from django.core.management.base import CommandError
 from recurring_jobs.management.terminal import as_json, as_table
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from celery import Celery
     from django.core.management.base import OutputWrapper
@@ -32,6 +33,9 @@ exit codes:
   3  the broker or the database cannot be reached
   dev exits with the code of the process that ended first
 """
+
+#: Nobody asks further back than that.
+LONGEST: Final = timedelta(days=36_500)
 
 _T = TypeVar("_T", list[Any], dict[str, Any])
 
@@ -107,6 +111,23 @@ def read_json(option: str, text: str, kind: type[_T]) -> _T:
     if not isinstance(value, kind):
         refuse(f"{option} must be {_SHAPES[kind]}.", WRONG_USE)
     return value
+
+
+def length_in(unit: str) -> Callable[[str], timedelta]:
+    """Return what reads a number of *unit*, ``days`` or ``hours``, as a length of time."""
+    most = LONGEST / timedelta(**{unit: 1})
+
+    def read(text: str) -> timedelta:
+        try:
+            number = float(text)
+        except ValueError:
+            number = -1.0
+        if not 0 <= number <= most:  # not-a-number is refused as well
+            message = f"{text!r} is not a number of {unit} from 0 to {most:,.0f}."
+            raise argparse.ArgumentTypeError(message)
+        return timedelta(**{unit: number})
+
+    return read
 
 
 def given(options: dict[str, Any], *names: str) -> list[str]:

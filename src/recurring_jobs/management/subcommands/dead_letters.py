@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from recurring_jobs.inspection.apps import broker_of
+from recurring_jobs.inspection import resend, resend_all
 from recurring_jobs.management.subcommands.base import (
     WRONG_USE,
     Subcommand,
+    length_in,
     read_json,
     refuse,
 )
@@ -70,7 +70,9 @@ class _Verb(Subcommand):
         parser.add_argument("--id", help="Only the one of the run of this id.")
         parser.add_argument("--task", help="Only those of the task of this name.")
         parser.add_argument("--exception", help="Only those of this exception type.")
-        parser.add_argument("--hours", type=float, help="Only those of the last so many hours.")
+        parser.add_argument(
+            "--hours", type=length_in("hours"), help="Only those of the last so many hours."
+        )
 
     def chosen(self, options: dict[str, Any]) -> DeadLetterQuerySet:
         """Return the open dead letters that *options* choose."""
@@ -82,8 +84,7 @@ class _Verb(Subcommand):
         if options["exception"]:
             letters = letters.filter(exception_type=options["exception"])
         if options["hours"] is not None:
-            since = timezone.now() - timedelta(hours=options["hours"])
-            letters = letters.filter(failed_at__gte=since)
+            letters = letters.filter(failed_at__gte=timezone.now() - options["hours"])
         if options["id"] and not letters.exists():
             message = _("There is no open dead letter of a run of the id %(id)r.")
             refuse(message % {"id": options["id"]})
@@ -150,15 +151,13 @@ class _Requeue(_Change):
             "--kwargs", dest="task_kwargs", help="With --id: send these, a JSON object."
         )
 
-    def handle(self, app: Celery, options: dict[str, Any]) -> None:
+    def handle(self, app: Celery, options: dict[str, Any]) -> None:  # noqa: ARG002  the base's
         letters = self.chosen(options)
         edited = _edited_arguments(options)
-        with broker_of(app):
-            if edited:
-                sent_as = dead_letters.requeue(letters.get(), by=_WHO, **edited)
-                self.tell(options, {"sent_as": sent_as})
-                return
-            done = dead_letters.requeue_all(letters, by=_WHO)
+        if edited:
+            self.tell(options, {"sent_as": resend(letters.get(), by=_WHO, **edited)})
+            return
+        done = resend_all(letters, by=_WHO)
         for error in done.refused:
             self.err.write(str(error))
         self.tell(options, {"sent": len(done.task_ids), "refused": len(done.refused)})

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from recurring_jobs.management.subcommands.base import Subcommand
+from recurring_jobs.management.subcommands.base import Subcommand, length_in
 from recurring_jobs.runs import retention
 
 if TYPE_CHECKING:
@@ -23,20 +22,17 @@ class Prune(Subcommand):
 
     @classmethod
     def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--runs", type=float, metavar="DAYS", help="Default: KEEP_RUNS.")
+        days = length_in("days")
+        parser.add_argument("--runs", type=days, metavar="DAYS", help="Default: KEEP_RUNS.")
         parser.add_argument(
-            "--dead-letters", type=float, metavar="DAYS", help="Default: KEEP_DEAD_LETTERS."
+            "--dead-letters", type=days, metavar="DAYS", help="Default: KEEP_DEAD_LETTERS."
         )
         parser.add_argument("--dry-run", action="store_true", help="Only say how many there are.")
 
     def handle(self, app: Celery, options: dict[str, Any]) -> None:  # noqa: ARG002  the base's
         pruned = retention.prune(
-            keep_runs=_days(options["runs"]),
-            keep_dead_letters=_days(options["dead_letters"]),
+            keep_runs=options["runs"],
+            keep_dead_letters=options["dead_letters"],
             is_dry_run=options["dry_run"],
         )
         self.tell(options, asdict(pruned))
-
-
-def _days(typed: float | None) -> timedelta | None:
-    return None if typed is None else timedelta(days=typed)

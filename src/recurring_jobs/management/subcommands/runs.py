@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django.utils import timezone
@@ -13,6 +12,7 @@ from recurring_jobs.inspection import Mode
 from recurring_jobs.management.subcommands.base import (
     WRONG_USE,
     Subcommand,
+    length_in,
     read_json,
     refuse,
 )
@@ -44,7 +44,9 @@ class Runs(Subcommand):
             choices=Run.State.values,
             help="Only those in this state; may be given several times.",
         )
-        parser.add_argument("--hours", type=float, help="Only those of the last so many hours.")
+        parser.add_argument(
+            "--hours", type=length_in("hours"), help="Only those of the last so many hours."
+        )
         parser.add_argument(
             "--limit", type=int, default=_LISTED, help=f"At most so many; default: {_LISTED}."
         )
@@ -56,7 +58,7 @@ class Runs(Subcommand):
         found = inspection.newest_runs(
             task=options["task"],
             states=options["state"] or (),
-            since=None if hours is None else timezone.now() - timedelta(hours=hours),
+            since=None if hours is None else timezone.now() - hours,
             limit=options["limit"],
         )
         heads = ("id", "task", "state", "attempt", "queued", "took", "exception")

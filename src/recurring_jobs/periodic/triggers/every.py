@@ -63,8 +63,8 @@ class Every(Trigger):
             raise InvalidTriggerError(
                 "Every", interval, "give a timedelta, or seconds=, minutes=, hours= or days=."
             )
-        parts = timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days)
-        object.__setattr__(self, "interval", parts if interval is None else interval + parts)
+        parts = {"seconds": seconds, "minutes": minutes, "hours": hours, "days": days}
+        object.__setattr__(self, "interval", _length(interval, parts))
         object.__setattr__(
             self, "anchor", None if anchor is None else in_utc("Every", "anchor", anchor)
         )
@@ -106,3 +106,11 @@ class Every(Trigger):
 
     def __str__(self) -> str:
         return self.describe()
+
+
+def _length(interval: timedelta | None, parts: dict[str, float]) -> timedelta:
+    try:
+        return (interval or timedelta(0)) + timedelta(**parts)
+    except (OverflowError, TypeError, ValueError):
+        given = {name: value for name, value in parts.items() if value}
+        raise InvalidTriggerError("Every", given, "is no length of time.") from None

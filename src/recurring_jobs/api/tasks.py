@@ -1,15 +1,14 @@
-"""The views around the others: starting a task, health, and what has no address."""
+"""The view of tasks: to start a run of one."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from django.http import HttpResponse, JsonResponse
-from django.utils import timezone
 
 from recurring_jobs.api.endpoints import endpoint
-from recurring_jobs.api.kinds import Key, array, choice, many, mapping
+from recurring_jobs.api.kinds import Key, array, choice, mapping
 from recurring_jobs.api.problems import Problem, broker_away
 from recurring_jobs.api.rates import count_trigger
 from recurring_jobs.api.repetition import once
@@ -19,9 +18,7 @@ from recurring_jobs.exceptions import (
     UnknownTaskError,
 )
 from recurring_jobs.inspection import (
-    DATABASE_PARTS,
     Mode,
-    health,
     loaded_app,
     trigger_task,
     triggerable_task,
@@ -40,7 +37,6 @@ _MODE = Key(
     "Whether it goes to the queue, or is executed in the web process and waited for.",
     default=Mode.QUEUED.value,
 )
-_PARTS = Key("part", many(choice(DATABASE_PARTS)), "Only these parts.")
 
 
 @endpoint(
@@ -78,26 +74,3 @@ def _trigger(call: Call, caller: Caller, name: str, run_id: str) -> HttpResponse
     if mode is Mode.IN_PROCESS:
         return JsonResponse(told)
     return JsonResponse(told, status=HTTPStatus.ACCEPTED, headers={"Location": status_url})
-
-
-@endpoint("GET", answers={200: "Health", 503: "Health"}, query=(_PARTS,))
-def health_of_all(call: Call) -> HttpResponse:
-    """
-    Tell whether each part is well: 200 where all are, else 503.
-
-    Open to anybody, as it tells nothing but yes and no, and asks nothing but the database.
-    """
-    asked = _PARTS.read({"part": call.request.GET.getlist("part")})
-    parts = health(timezone.now(), asked)
-    is_well = all(part.is_well for part in parts)
-    told: dict[str, Any] = {
-        "is_well": is_well,
-        "parts": {part.name: part.is_well for part in parts},
-    }
-    return JsonResponse(told, status=HTTPStatus.OK if is_well else HTTPStatus.SERVICE_UNAVAILABLE)
-
-
-@endpoint("GET", answers={200: "Alive"})
-def alive(call: Call) -> HttpResponse:  # noqa: ARG001  as every view
-    """Tell that this process answers; nothing else is asked, not even the database."""
-    return JsonResponse({"is_alive": True})
