@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(150)]
 
-#: Within so many seconds a broker gone silent is noticed.
+#: Within so many seconds whoever sends knows that a broker has gone silent.
 NOTICED = 15
+#: Within so many a worker has a new link. RabbitMQ's is missed after two signs of life, and
+#: looked for at every half of one: 12.5 to 15 seconds, then it is closed and made anew.
+REPLACED = 20
 _BROKERS = [
     pytest.param("redis", marks=pytest.mark.redis),
     pytest.param("rabbitmq", marks=pytest.mark.rabbitmq),
@@ -97,7 +100,7 @@ def _stage(folder, url) -> Iterator[Stage]:
 def test_links_that_died_without_a_word_are_replaced(stage):
     """
     The links there are carry nothing any more, as behind a firewall that has forgotten them,
-    and nobody is told: within 15 seconds a message goes out and is at work.
+    and nobody is told: within 15 seconds a message goes out, within 20 it is at work.
     """
     stage.proxy.freeze()
     began = time.monotonic()
@@ -106,7 +109,7 @@ def test_links_that_died_without_a_word_are_replaced(stage):
     wait_until(lambda: stage.done() == 2, seconds=60, what="the second run")
 
     assert (outcome, seconds < NOTICED) == ("taken", True), seconds
-    assert time.monotonic() - began < NOTICED + seconds
+    assert time.monotonic() - began < REPLACED + seconds
 
 
 @pytest.mark.parametrize("stage", _BROKERS, indirect=True)
