@@ -474,7 +474,7 @@ class DatabaseAwayError(RecurringJobsError, ConnectionError):
         lines = " ".join(problem.split()).rstrip(".")
         super().__init__(
             f"The database {alias!r} does not answer as it should ({lines}). "
-            "Start it, or correct DATABASES."
+            "Start it, correct DATABASES, or apply its migrations."
         )
 
 

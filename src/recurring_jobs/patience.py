@@ -1,19 +1,28 @@
-"""How long a process waits for a broker that accepts connections and then says nothing."""
+"""How long a process waits for a broker that says nothing, and what it gets of one away."""
 
 from __future__ import annotations
 
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
+import kombu.exceptions
 from celery import signals
 from celery._state import get_current_app
 from celery.app.defaults import DEFAULTS
+from kombu.exceptions import OperationalError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from celery import Celery
 
+#: What is raised when the broker is away or does not take a message.
+BROKER_ERRORS: Final[tuple[type[Exception], ...]] = (
+    OperationalError,
+    OSError,
+    # What kombu 5.7 makes of either, where messages went together.
+    getattr(kombu.exceptions, "BatchPublishError", OperationalError),
+)
 #: Seconds that a broker has for one answer.
 ANSWER_WITHIN: Final = 2.0
 #: How often a message is tried again before whoever sends it is told. With each try a new

@@ -17,6 +17,7 @@ from recurring_jobs import tallies
 from recurring_jobs.conf import conf
 from recurring_jobs.inspection.databases import missing_migrations
 from recurring_jobs.models import Fire, Schedule
+from recurring_jobs.patience import BROKER_ERRORS
 from recurring_jobs.periodic import (
     beat_fires,
     change_feed,
@@ -276,7 +277,7 @@ class DatabaseScheduler(Scheduler):
 
     def _broker_errors(self) -> tuple[type[Exception], ...]:
         known = vars(self).get("connection")
-        return (*publishing.BROKER_ERRORS, *(known.connection_errors if known else ()))
+        return (*BROKER_ERRORS, *(known.connection_errors if known else ()))
 
     def _leave_broker(self) -> None:
         """Drop the connection, so that the next message makes a new one."""

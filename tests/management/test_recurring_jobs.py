@@ -409,7 +409,7 @@ def test_database_away_is_a_sentence(run, typed):
     assert told == (
         3,
         "The database 'default' does not answer as it should (connection to server failed: "
-        "Is the server running?). Start it, or correct DATABASES.",
+        "Is the server running?). Start it, correct DATABASES, or apply its migrations.",
     )
 
 

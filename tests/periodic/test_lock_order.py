@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.db import connection, transaction
-from django_celery_beat.models import PeriodicTask
+from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
 from recurring_jobs import Cron, periodic_task
 from recurring_jobs.models import Fire, Run, Schedule
@@ -16,6 +16,7 @@ from recurring_jobs.periodic import controls, failures, registry
 from recurring_jobs.periodic.beat_tables import bump
 from recurring_jobs.periodic.locking import locked
 from recurring_jobs.periodic.sync import sync_schedules
+from recurring_jobs.periodic.trigger_edits import new_trigger
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -100,3 +101,19 @@ def test_a_pause_waits_for_the_one_who_saves_the_task(schedule):
         PeriodicTask.objects.update(description="Edited.")
 
     assert not PeriodicTask.objects.get(description="Edited.").enabled
+
+
+def test_a_form_waits_for_the_beat_that_holds_the_schedule(schedule):
+    """A beat that has claimed a fire counts it on the task, while a person saves a new trigger."""
+
+    def edit():
+        task = PeriodicTask.objects.get()
+        with new_trigger(task, Cron("30 7 * * *", timezone="UTC"), using="default"):
+            task.save()
+
+    with beside(edit) as begin:
+        locked(Schedule.objects.all()).get()
+        begin()
+        PeriodicTask.objects.update(total_run_count=1)
+
+    assert CrontabSchedule.objects.get(periodictask__name="report").hour == "7"

@@ -6,7 +6,9 @@ from io import StringIO
 import pytest
 import time_machine
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
+from recurring_jobs.management.commands import generate_occurrences
 from tests.host.models import Todo
 
 pytestmark = pytest.mark.django_db
@@ -101,6 +103,24 @@ def test_wrong_argument_is_named(arguments, sentence):
         run(*arguments)
 
     assert (str(error.value), error.value.returncode) == (sentence, 2)
+
+
+def test_a_database_that_is_away_is_told(monkeypatch):
+    """Nobody who runs it from cron gets a traceback because the database is restarting."""
+
+    def refuse(*_args, **_options):
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(generate_occurrences, "generate_occurrences", refuse)
+
+    with pytest.raises(CommandError) as error:
+        run("--model", "host.Todo", "--database", "default")
+
+    assert (str(error.value), error.value.returncode) == (
+        "The database 'default' does not answer as it should (connection refused). "
+        "Start it, correct DATABASES, or apply its migrations.",
+        3,
+    )
 
 
 @pytest.mark.parametrize("last", ["2026-03-31", "2026-03-31T09:00", "2026-03-31T10:00+01:00"])

@@ -83,6 +83,17 @@ def test_a_letter_is_sent_again_as_it_was(sent):
     )
 
 
+def test_a_letter_is_sent_again_with_its_priority_and_limits(sent):
+    """
+    What a task is urgent by, and how long it may take, is said again.
+    """
+    dead_letters.requeue(make_letter(options={"priority": 7, "time_limit": 60}))
+
+    (message,) = sent()
+    assert message.properties["priority"] == 7
+    assert message.headers["timelimit"] == [60, None]
+
+
 def test_edited_arguments_replace_the_stored_ones(sent):
     """
     What a person changed is sent; what was left alone stays.

@@ -319,6 +319,27 @@ class TestForward:
 class TestDeadLetters:
     """What is kept of a run that gave up."""
 
+    def test_what_its_message_said_is_kept(self, app):
+        """
+        Priority and limits are there for the message with which it is sent again; when it was
+        to be dropped is not.
+        """
+        task = tasks.always_fails
+        message = {
+            "id": "dead-1",
+            "headers": {TRACKED: True},
+            "retries": task.max_retries,
+            "delivery_info": {"exchange": "", "routing_key": "slow", "priority": 7},
+            "timelimit": [60, 30],
+            "expires": "2126-03-02T09:00:00+00:00",
+        }
+
+        build_tracer(task.name, task, app=app)("dead-1", ("moon",), {}, message)
+
+        letter = DeadLetter.objects.get()
+        assert letter.options == {"priority": 7, "time_limit": 60, "soft_time_limit": 30}
+        assert letter.queue == "slow"
+
     def test_a_failure_for_good_leaves_one_letter(self, heard):
         """
         The letter holds the arguments, the exception and the traceback of each attempt.

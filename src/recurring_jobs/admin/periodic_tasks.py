@@ -7,6 +7,7 @@ There, anyone who may look at periodic tasks may also run and disable them.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
@@ -39,7 +40,7 @@ from recurring_jobs.admin.trigger_forms import NAMES as TYPED
 from recurring_jobs.exceptions import RecurringJobsError
 from recurring_jobs.models import Schedule
 from recurring_jobs.periodic import beat_fires, beat_tables, controls
-from recurring_jobs.periodic.trigger_edits import note_trigger, point_at
+from recurring_jobs.periodic.trigger_edits import new_trigger
 from recurring_jobs.recurrence.preview import fragment
 
 if TYPE_CHECKING:
@@ -171,12 +172,9 @@ class PeriodicTaskAdmin(
         ]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
-        using = router.db_for_write(PeriodicTask)
-        if form.new_trigger is not None:
-            point_at(obj, form.new_trigger, using=using)
-        super().save_model(request, obj, form, change)
-        if form.new_trigger is not None:
-            note_trigger(obj, form.new_trigger, using=using)
+        using, trigger = router.db_for_write(PeriodicTask), form.new_trigger
+        with new_trigger(obj, trigger, using=using) if trigger else nullcontext():
+            super().save_model(request, obj, form, change)
 
     @admin.display(description=gettext_lazy("what it says"))
     def preview(self, obj: Any) -> SafeString:

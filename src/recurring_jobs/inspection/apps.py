@@ -12,15 +12,13 @@ from kombu.exceptions import OperationalError
 from kombu.utils.url import maybe_sanitize_url
 
 from recurring_jobs.exceptions import BrokerAwayError, CeleryAppMissingError
+from recurring_jobs.patience import BROKER_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from celery import Celery
     from kombu import Connection
-
-#: What is raised when the broker is away or does not take a message.
-BROKER_ERRORS: tuple[type[Exception], ...] = (OperationalError, OSError)
 
 
 def loaded_app() -> Celery:

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 _AWAY: Final = (OperationalError, ProgrammingError, InterfaceError)
 
 
-def missing_migrations() -> list[str]:
+def missing_migrations(using: str | None = None) -> list[str]:
     """Return the migrations of the package that were not applied. Raise DatabaseError."""
     wanted = {module.name for module in pkgutil.iter_modules(migrations.__path__)}
-    recorder = MigrationRecorder(connections[router.db_for_write(Schedule)])
+    recorder = MigrationRecorder(connections[using or router.db_for_write(Schedule)])
     if not recorder.has_table():
         return sorted(wanted)
     applied = recorder.migration_qs.filter(app="recurring_jobs").values_list("name", flat=True)
@@ -32,16 +32,16 @@ def missing_migrations() -> list[str]:
 
 
 @contextmanager
-def database_errors() -> Iterator[None]:
+def database_errors(using: str | None = None) -> Iterator[None]:
     """Turn what the database raises into DatabaseAwayError, or NotMigratedError."""
     try:
         yield
     except _AWAY as error:
-        alias = router.db_for_write(Schedule)
+        alias = using or router.db_for_write(Schedule)
         if not connections[alias].in_atomic_block:
             connections[alias].close()  # the next question begins anew
         try:
-            missing = missing_migrations()
+            missing = missing_migrations(alias)
         except (DatabaseError, InterfaceError):
             raise DatabaseAwayError(alias, str(error)) from error
         if missing:

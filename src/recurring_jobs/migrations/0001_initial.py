@@ -117,6 +117,16 @@ class Migration(migrations.Migration):
                 ),
                 ("headers", models.JSONField(blank=True, default=dict, verbose_name="headers")),
                 (
+                    "options",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        editable=False,
+                        help_text="What its message said beside the arguments, to send it again.",
+                        verbose_name="options",
+                    ),
+                ),
+                (
                     "is_sendable",
                     models.BooleanField(default=True, verbose_name="can be sent again as it is"),
                 ),

@@ -11,6 +11,7 @@ from django.db import router, transaction
 from django.db.models import F
 
 from recurring_jobs.exceptions import BackfillTooLongError, FireNotSentError, NotFiredError
+from recurring_jobs.patience import BROKER_ERRORS
 from recurring_jobs.periodic import (
     beat_fires,
     beat_tables,
@@ -143,7 +144,7 @@ def fire_now(
     except ValueError as error:
         fire.delete(using=using)
         raise _not_read(task, error) from error
-    except publishing.BROKER_ERRORS as error:
+    except BROKER_ERRORS as error:
         fire.delete(using=using)
         raise FireNotSentError(task.name, str(error)) from error
     ledger.mark_published([fire], now=database_now(using), using=using)

@@ -6,22 +6,13 @@ import json
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-import kombu.exceptions
 from celery.app import app_or_default
-from kombu.exceptions import OperationalError
 
 from recurring_jobs.patience import transport_options
 
 if TYPE_CHECKING:
     from recurring_jobs.periodic.models import Fire
 
-#: What the broker raises when it is away or does not take a message.
-BROKER_ERRORS: tuple[type[Exception], ...] = (
-    OperationalError,
-    OSError,
-    # What kombu 5.7 makes of either, where messages went together.
-    getattr(kombu.exceptions, "BatchPublishError", OperationalError),
-)
 #: How many messages go to the broker in one go, where it can take several. Where it goes
 #: away meanwhile nobody knows which of them it has, and all are sent again.
 TOGETHER = 50
@@ -60,7 +51,7 @@ def stop(task_ids: list[str], *, terminate: bool) -> None:
     """
     Have workers drop these messages where they have not begun, or kill what has begun.
 
-    Raise one of BROKER_ERRORS when the broker is away.
+    Raise one of patience.BROKER_ERRORS when the broker is away.
     """
     app_or_default().control.revoke(task_ids, terminate=terminate, signal="SIGKILL")
 

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
+
+from recurring_jobs.periodic.locking import locked
 from recurring_jobs.periodic.models import Schedule
 from recurring_jobs.periodic.trigger_rows import TRIGGER_COLUMNS, find_trigger_rows
 from recurring_jobs.periodic.triggers import Every, RRule
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from recurring_jobs.periodic.triggers import Trigger
 
 
-def point_at(task: Any, trigger: Trigger, *, using: str) -> None:
-    """Have *task*, which the caller saves, point to the row of *trigger*, added if need be."""
-    point_to(task, find_trigger_rows([trigger], using=using)[trigger])
+@contextmanager
+def new_trigger(task: Any, trigger: Trigger, *, using: str) -> Iterator[None]:
+    """
+    Give *task*, which the block saves, *trigger*: its row, added if need be, and our columns.
+
+    The schedule is locked before the task is saved, which is the order everywhere.
+    """
+    with transaction.atomic(using=using):
+        schedules = Schedule.objects.using(using).filter(periodic_task_id=task.pk)
+        locked(schedules, waits=True).first()
+        point_to(task, find_trigger_rows([trigger], using=using)[trigger])
+        yield
+        Schedule.objects.using(using).update_or_create(
+            periodic_task=task, defaults=columns_beside(trigger)
+        )
 
 
 def point_to(task: Any, row: tuple[str, int]) -> None:
@@ -22,13 +40,6 @@ def point_to(task: Any, row: tuple[str, int]) -> None:
     column, pk = row
     for name in TRIGGER_COLUMNS:
         setattr(task, f"{name}_id", pk if name == column else None)
-
-
-def note_trigger(task: Any, trigger: Trigger, *, using: str) -> None:
-    """Store beside *task*, which is saved, what its own columns cannot say of *trigger*."""
-    Schedule.objects.using(using).update_or_create(
-        periodic_task=task, defaults=columns_beside(trigger)
-    )
 
 
 def columns_beside(trigger: Trigger) -> dict[str, Any]:

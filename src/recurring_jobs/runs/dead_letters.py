@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from recurring_jobs.exceptions import NotSendableError
 from recurring_jobs.runs.arguments import is_as_sent
+from recurring_jobs.runs.execution import said_again
 from recurring_jobs.runs.models import DeadLetter, Run
 from recurring_jobs.runs.sending import record_queued, send
 from recurring_jobs.runs.states import RunState
@@ -185,7 +186,6 @@ def _publish(message: _Message) -> None:
 
 def _send(message: _Message) -> None:
     letter = message.letter
-    queue = {"queue": letter.queue} if letter.queue else {}
     send(
         letter.task,
         message.args,
@@ -194,7 +194,7 @@ def _send(message: _Message) -> None:
         sent_headers=letter.headers,
         task_id=message.task_id,
         root_id=letter.root_id or None,
-        **queue,
+        **said_again(letter.options, letter.queue),
     )
 
 

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
     from recurring_jobs.runs.redaction import Redactor
 
+#: What the message of a run said that is said again when a person sends it.
+_SAID_AGAIN = (
+    *("exchange", "routing_key", "priority"),
+    *("time_limit", "soft_time_limit", "ignore_result"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Execution:
@@ -94,6 +100,10 @@ class Execution:
         if self.request is None:
             return {}
         return stored_arguments((), message_options(self.request), redactor=self.redactor).kwargs
+
+    def options_said_again(self) -> dict[str, Any]:
+        """Return what the message says beside arguments, headers and queue that is to stay so."""
+        return {} if self.request is None else said_again(message_options(self.request))
 
     def facts(self) -> dict[str, Any]:
         """Return what a log record says of the run."""
@@ -168,6 +178,16 @@ def message_options(request: Any) -> dict[str, Any]:
     known = ("priority",) if queue else ("priority", "exchange", "routing_key")
     options.update({name: info[name] for name in known if info.get(name) is not None})
     return {**options, "queue": queue} if queue else options
+
+
+def said_again(options: Mapping[str, Any], queue: str = "") -> dict[str, Any]:
+    """
+    Return what of *options* goes with a message that a person sends again to *queue*.
+
+    Not when it was to begin, when to be dropped, nor to whom it had to answer.
+    """
+    said = {name: options[name] for name in _SAID_AGAIN if name in options}
+    return {**said, "queue": queue} if queue and "exchange" not in said else said
 
 
 def is_redelivered(request: Any) -> bool:

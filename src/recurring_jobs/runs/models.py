@@ -168,6 +168,13 @@ class DeadLetter(models.Model):
         help_text=_("As they were sent, without what is secret."),
     )
     headers = models.JSONField(_("headers"), default=dict, blank=True)
+    options = models.JSONField(
+        _("options"),
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text=_("What its message said beside the arguments, to send it again."),
+    )
     is_sendable = models.BooleanField(_("can be sent again as it is"), default=True)
     not_sendable_reason = models.TextField(_("cannot be sent because"), blank=True)
     exception_type = models.CharField(_("exception type"), max_length=255, blank=True)

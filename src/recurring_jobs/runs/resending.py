@@ -11,6 +11,7 @@ from django.db import router, transaction
 from recurring_jobs.exceptions import NotSendableError, RunGoesOnError
 from recurring_jobs.runs import headers
 from recurring_jobs.runs.arguments import is_as_sent
+from recurring_jobs.runs.execution import said_again
 from recurring_jobs.runs.models import DeadLetter, Run
 from recurring_jobs.runs.sending import record_queued, send
 from recurring_jobs.runs.states import RunState
@@ -19,12 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 logger = logging.getLogger(__name__)
-
-#: What the message of a run said that is said again; not to whom it had to answer.
-_OPTIONS = (
-    *("queue", "exchange", "routing_key", "priority"),
-    *("time_limit", "soft_time_limit", "ignore_result"),
-)
 
 
 def send_again(
@@ -85,9 +80,6 @@ def _refuse_unsendable(run: Run, args: list[Any], kwargs: dict[str, Any]) -> Non
 
 def _publish(run: Run, task_id: str, args: list[Any], kwargs: dict[str, Any]) -> None:
     stored = run.options if is_as_sent(run.options) else {}
-    options = {name: stored[name] for name in _OPTIONS if name in stored}
-    if run.queue and "exchange" not in options:
-        options["queue"] = run.queue
     sent = (stored.get("headers") or {}).items()
     try:
         send(
@@ -98,7 +90,7 @@ def _publish(run: Run, task_id: str, args: list[Any], kwargs: dict[str, Any]) ->
             sent_headers={name: value for name, value in sent if name not in headers.OWN},
             task_id=task_id,
             root_id=run.root_id or run.pk,
-            **options,
+            **said_again(stored, run.queue),
         )
     except Exception as error:
         rows = Run.objects.using(router.db_for_write(Run))

@@ -136,6 +136,7 @@ def keep_letter(
             "args": arguments.args,
             "kwargs": arguments.kwargs,
             "headers": execution.stored_headers(),
+            "options": execution.options_said_again(),
             "is_sendable": not arguments.problem,
             "not_sendable_reason": arguments.problem,
             "exception_type": failures.type_name(exception),

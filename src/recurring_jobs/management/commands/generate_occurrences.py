@@ -12,8 +12,15 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from django.utils import timezone
 
-from recurring_jobs.exceptions import UnknownRecurringModelError, did_you_mean
+from recurring_jobs.exceptions import (
+    DatabaseAwayError,
+    NotMigratedError,
+    UnknownRecurringModelError,
+    did_you_mean,
+)
+from recurring_jobs.inspection import database_errors
 from recurring_jobs.management.generators import generate_at_once
+from recurring_jobs.management.subcommands.base import AWAY, WRONG_USE
 from recurring_jobs.recurrence.occurrences import (
     GenerationReport,
     generate_occurrences,
@@ -62,6 +69,20 @@ class Command(BaseCommand):
         models = _models(options["model"])
         _validate(options)
         until = None if options["until"] is None else _moment(options["until"])
+        try:
+            with database_errors(options["database"]):
+                self._generate(models, until, options)
+        except DatabaseAwayError as error:
+            raise CommandError(str(error), returncode=AWAY) from error
+        except NotMigratedError as error:
+            raise CommandError(str(error), returncode=WRONG_USE) from error
+
+    def _generate(
+        self,
+        models: list[type[RecurringTemplateMixin]],
+        until: datetime | None,
+        options: dict[str, Any],
+    ) -> None:
         left = options["limit"]
         reports: dict[str, GenerationReport] = {}
         for model in models:
@@ -111,26 +132,26 @@ def _models(labels: list[str] | None) -> list[type[RecurringTemplateMixin]]:
     try:
         return [recurring_model(label) for label in labels]
     except UnknownRecurringModelError as error:
-        raise CommandError(str(error), returncode=2) from error
+        raise CommandError(str(error), returncode=WRONG_USE) from error
 
 
 def _validate(options: dict[str, Any]) -> None:
     limit, alias, processes = options["limit"], options["database"], options["processes"]
     if processes < 1:
         message = f"--processes {processes}: give a number of processes from 1."
-        raise CommandError(message, returncode=2)
+        raise CommandError(message, returncode=WRONG_USE)
     alone = [name for name in ("limit", "until", "dry_run") if options[name]]
     if processes > 1 and alone:
         message = (
             f"--processes and --{alone[0].replace('_', '-')} do not go together: leave one out."
         )
-        raise CommandError(message, returncode=2)
+        raise CommandError(message, returncode=WRONG_USE)
     if limit is not None and limit < 1:
         message = f"--limit {limit}: give a number of templates from 1."
-        raise CommandError(message, returncode=2)
+        raise CommandError(message, returncode=WRONG_USE)
     if alias is not None and alias not in connections:
         message = f"--database {alias!r} is not in DATABASES.{did_you_mean(alias, connections)}"
-        raise CommandError(message, returncode=2)
+        raise CommandError(message, returncode=WRONG_USE)
 
 
 def _moment(text: str) -> datetime:
@@ -138,10 +159,10 @@ def _moment(text: str) -> datetime:
         moment = _read(text)
     except ValueError:
         message = f"--until {text!r}: give a day or a moment, such as 2027-12-31."
-        raise CommandError(message, returncode=2) from None
+        raise CommandError(message, returncode=WRONG_USE) from None
     if moment <= timezone.now():
         message = f"--until {text!r} is past. Give a later day or moment."
-        raise CommandError(message, returncode=2)
+        raise CommandError(message, returncode=WRONG_USE)
     return moment
 
 
