@@ -32,6 +32,7 @@ from tests.admin.rows import (
     make_schedule,
 )
 from tests.host.models import Course, Event, Lesson, Subscription, Todo
+from tests.stored import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -230,7 +231,7 @@ def _page_of(name: str) -> Any:
 def state() -> list[Any]:
     """Return all rows of all that the admin shows, and its log."""
     models = [model for model in apps.get_models() if model._meta.app_label in APPS]
-    return [list(model._base_manager.order_by("pk").values_list()) for model in [*models, LogEntry]]
+    return rows_of([*models, LogEntry])
 
 
 def log_in(user: User | None) -> Client:

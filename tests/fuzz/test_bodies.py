@@ -13,6 +13,7 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from recurring_jobs.models import DeadLetter, Schedule
+from tests.examples import examples
 
 pytestmark = pytest.mark.django_db
 
@@ -66,7 +67,7 @@ def caller(jobs_worker):
 
 
 @budget(
-    max_examples=150,
+    max_examples=examples(150),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

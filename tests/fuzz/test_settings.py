@@ -15,6 +15,7 @@ from recurring_jobs import Cron, Every, checks
 from recurring_jobs.conf import KEYS
 from recurring_jobs.periodic.declarations import OPTIONS
 from recurring_jobs.periodic.registry import collect_declarations
+from tests.examples import examples
 
 pytestmark = pytest.mark.django_db
 
@@ -43,7 +44,9 @@ ENTRIES = st.dictionaries(
     TRIGGERS,
     max_size=5,
 )
-USUAL = budget(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+USUAL = budget(
+    max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 @USUAL

@@ -23,6 +23,7 @@ from recurring_jobs.recurrence.rows import series_of
 from recurring_jobs.recurrence.vtimezones import vtimezone
 from recurring_jobs.recurrence.window import Series
 from recurring_jobs.rules import Rule
+from tests.examples import examples
 from tests.host.models import Course, Event, Holiday, Lesson, Todo
 from tests.recurrence.calendars import Zone, events_in, shown_before
 
@@ -88,7 +89,7 @@ def calendar_of(template, rows, *, now: datetime, since: datetime) -> bytes:
     return b"".join([calendar_head(), vtimezone(zone, now), *events, CALENDAR_END])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     template=templates,
     now=moments,
@@ -129,7 +130,7 @@ def test_calendar_shows_the_rows_and_then_the_rule(template, now, ahead, deeds):
     assert [each for each in shown if each <= until] == sorted(expected)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(template=templates, now=moments)
 def test_calendar_of_a_rule_alone_shows_all_its_times(template, now):
     """
@@ -149,7 +150,7 @@ def test_calendar_of_a_rule_alone_shows_all_its_times(template, now):
     assert shown == expected
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(
     rule=st.sampled_from(DATED_RULES),
     start=st.dates(date(2026, 1, 1), date(2026, 3, 31)),

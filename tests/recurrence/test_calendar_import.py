@@ -17,6 +17,7 @@ from recurring_jobs.exceptions import (
 )
 from recurring_jobs.recurrence.calendar import to_ics
 from recurring_jobs.recurrence.calendar_import import LONGEST_CALENDAR, ImportedRule, rule_from_ics
+from tests.examples import examples
 
 PARIS = ZoneInfo("Europe/Paris")
 NINE = datetime(2026, 3, 2, 9, tzinfo=PARIS)
@@ -229,7 +230,7 @@ def test_hostile_text_is_refused_soon(text):
     assert process_time() - before < 5
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(
     st.lists(
         st.sampled_from(["DTSTART", "RRULE", "EXDATE", "BEGIN", "END", "VEVENT", "TZID=", "Europe"])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from recurring_jobs.recurrence import series
 from recurring_jobs.recurrence.occurrences import generate_occurrences
 from recurring_jobs.rules import Rule
+from tests.examples import examples
 from tests.host.models import Todo
 
 pytestmark = pytest.mark.django_db
@@ -163,7 +164,7 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 @settings(
-    max_examples=25,
+    max_examples=examples(25),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -13,6 +13,7 @@ from recurring_jobs.exceptions import SeriesEditError
 from recurring_jobs.models import change_rule, end, reschedule, skip, split, unskip
 from recurring_jobs.recurrence.occurrences import generate_occurrences
 from recurring_jobs.recurrence.rows import series_of
+from tests.examples import examples
 from tests.host.models import Todo
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -153,7 +154,9 @@ VERBS = ("let_pass", "touch", "move", "delete", "skip", "unskip", "change", "spl
 @pytest.mark.django_db
 @pytest.mark.timeout(400)  # a server and Python's development mode take minutes for it
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     rule=st.sampled_from(RULES),

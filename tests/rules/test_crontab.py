@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from recurring_jobs.exceptions import InvalidRuleError, RuleNeverOccursError
 from recurring_jobs.rules import crontab_rule
+from tests.examples import examples
 from tests.rules.cases import at
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -91,7 +92,7 @@ WEEKDAYS = ("sun", "mon", "tuesday", "WED", "thu", "friday", "Sat")
 MONTHS = ("jan", "february", "MAR", "oct", "dec")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     minute=field(0, 59), hour=field(0, 23), days=field(0, 6, WEEKDAYS), months=field(1, 12, MONTHS)
 )
@@ -106,7 +107,7 @@ def test_fields_mean_what_celery_reads(minute, hour, days, months):
     assert weekdays == crontab_parser(7).parse(days.lower())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     fields=st.tuples(field(0, 59), field(0, 23), field(0, 6), field(1, 31), field(1, 12)),
     gone=st.integers(0, 10 * 365 * 86_400),

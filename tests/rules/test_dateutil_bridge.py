@@ -12,6 +12,7 @@ from hypothesis import assume, given, settings
 
 from recurring_jobs.exceptions import InvalidRuleError
 from recurring_jobs.rules import Rule
+from tests.examples import examples
 from tests.rules.cases import at
 from tests.rules.strategies import rule_texts
 
@@ -38,7 +39,7 @@ def test_there(text):
     assert list(islice(rule.to_dateutil(START), 8)) == wanted
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(text=rule_texts(("YEARLY", "MONTHLY", "WEEKLY", "DAILY"), skips=False))
 def test_there_and_back(text):
     """What dateutil holds reads back as the same rule; of finer ones it drops what it can."""

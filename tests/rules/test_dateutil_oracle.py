@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 
 from recurring_jobs.exceptions import InvalidRuleError
 from recurring_jobs.rules import Frequency, Rule
+from tests.examples import examples
 from tests.rules.cases import at
 from tests.rules.strategies import rule_texts, starts
 
@@ -56,14 +57,14 @@ def compare(text, start, number):
     assert list(islice(rrulestr(text, dtstart=start), len(found))) == found
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(text=rule_texts(COARSE, skips=False), start=starts())
 def test_days_and_coarser(text, start):
     """Random rules of days, weeks, months and years give the times dateutil gives."""
     compare(text, start, 12)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(text=rule_texts(FINE), start=starts())
 def test_hours_and_finer(text, start):
     """Random rules of hours, minutes and seconds give the times dateutil gives."""

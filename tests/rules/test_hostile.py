@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from recurring_jobs.exceptions import InvalidRuleError
 from recurring_jobs.rules import Rule
 from recurring_jobs.rules import rule as engine
+from tests.examples import examples
 from tests.rules.strategies import numbers, rule_texts
 
 #: Seconds: 50 ms, and the same again twice for a machine that is slow.
@@ -170,7 +171,7 @@ shaped = st.builds(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(text=printable | shaped)
 @example(text="FREQ=DAILY;UNTIL=00000101")
 @example(text="RRULE:FREQ=DAILY\nRDATE;TZID=:20260101T000000")

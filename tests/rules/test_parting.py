@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from recurring_jobs.exceptions import InvalidRuleError, RuleNeverOccursError
 from recurring_jobs.rules import Rule
+from tests.examples import examples
 from tests.rules.cases import at
 from tests.rules.strategies import rule_texts, starts
 from tests.rules.test_properties import ZONES
@@ -162,7 +163,7 @@ def test_far_cut_of_a_great_count():
     assert tail.count == 20_000_000 - head.count
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(
     text=rule_texts(),
     start=starts(),

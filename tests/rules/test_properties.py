@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from recurring_jobs.exceptions import InvalidRuleError, RuleNeverOccursError
 from recurring_jobs.rules import Rule
+from tests.examples import examples
 from tests.rules.strategies import rule_texts, starts
 
 ZONES = st.sampled_from(
@@ -22,7 +23,7 @@ ZONES = st.sampled_from(
         )
     ]
 )
-thorough = settings(max_examples=300, deadline=None)
+thorough = settings(max_examples=examples(300), deadline=None)
 
 
 def read(text):

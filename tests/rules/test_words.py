@@ -7,6 +7,7 @@ from hypothesis import assume, given, settings
 
 from recurring_jobs.exceptions import InvalidRuleError
 from recurring_jobs.rules import Rule
+from tests.examples import examples
 from tests.rules.reader import read
 from tests.rules.strategies import rule_texts
 
@@ -62,7 +63,7 @@ def test_sentence(text, sentence):
     assert Rule.parse(text).describe() == sentence
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(text=rule_texts())
 def test_words_read_back(text):
     """From the words alone the same rule can be read again: nothing was dropped."""

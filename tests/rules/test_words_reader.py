@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from recurring_jobs.exceptions import InvalidRuleError
 from recurring_jobs.rules import Rule
+from tests.examples import examples
 from tests.rules import reader
 from tests.rules.strategies import rule_texts
 
@@ -106,7 +107,7 @@ def sets(draw: Any) -> str:
     return "\n".join(lines)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(text=sets())
 @example(text="FREQ=YEARLY;BYWEEKNO=-3,-2,-1;BYDAY=MO,TU,WE")
 @example(text="FREQ=MONTHLY;BYMONTHDAY=1,2,3,-3,-2,-1;BYDAY=MO,-1FR")
