@@ -180,6 +180,37 @@ def test_existing_beat_schedule_is_read(celery_app, schedule, trigger):
     ]
 
 
+@pytest.mark.parametrize(
+    ("length", "trigger"),
+    [
+        pytest.param(
+            timedelta(days=1),
+            RRule("FREQ=DAILY;INTERVAL=1", start="2000-01-01T00:00", timezone="Asia/Tokyo"),
+            id="midnights where people are",
+        ),
+        pytest.param(
+            timedelta(days=2, hours=9),
+            RRule("FREQ=DAILY;INTERVAL=2", start="2000-01-01T00:00", timezone="Asia/Tokyo"),
+            id="whole days",
+        ),
+        pytest.param(timedelta(minutes=90), Every(hours=1), id="whole hours"),
+        pytest.param(150, Every(minutes=2), id="whole minutes"),
+        pytest.param(45, Every(seconds=45), id="seconds"),
+    ],
+)
+def test_relative_interval_is_rounded_as_celery_does(celery_app, length, trigger):
+    """
+    A relative interval fires where the clock shows a whole day, hour or minute.
+    """
+    celery_app.conf.timezone = "Asia/Tokyo"
+    celery_app.conf.beat_schedule = {
+        "entry": {"task": "app.clean", "schedule": length, "relative": True},
+        "object": {"task": "app.clean", "schedule": schedules.schedule(length, relative=True)},
+    }
+
+    assert [each.trigger for each in load_declarations(celery_app)] == [trigger, trigger]
+
+
 def test_schedule_in_settings(celery_app):
     """
     RECURRING_JOBS["SCHEDULE"] takes the options of the decorator beside task and trigger.

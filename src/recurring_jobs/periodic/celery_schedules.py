@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from celery.schedules import crontab, schedule, solar
 
 from recurring_jobs.exceptions import InvalidTriggerError
-from recurring_jobs.periodic.triggers import At, Cron, Every, Solar, Trigger
+from recurring_jobs.periodic.triggers import At, Cron, Every, RRule, Solar, Trigger
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -17,25 +17,41 @@ if TYPE_CHECKING:
 _CRONTAB_FIELDS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
 
 
-def as_trigger(value: object, *, app: Celery, timezone: str | None = None) -> Trigger:
+def as_trigger(
+    value: object, *, app: Celery, timezone: str | None = None, is_relative: bool = False
+) -> Trigger:
     """
     Return *value* as a trigger.
 
     Taken are triggers, a crontab as text, a timedelta, a number of seconds, and what
     ``CELERY_BEAT_SCHEDULE`` may hold: Celery's ``crontab``, ``schedule`` and ``solar``,
     django-celery-beat's ``clocked``. A crontab object is read in its own zone, else in
-    *timezone*, else in that of *app*, as Celery does. Raise InvalidTriggerError for
-    anything else.
+    *timezone*, else in that of *app*, as Celery does. A length of time that *is_relative*
+    is rounded to days, hours or minutes. Raise InvalidTriggerError for anything else.
     """
+    zone = timezone or str(app.timezone)
     if isinstance(value, Trigger):
         return value
     if isinstance(value, str):
         return Cron(value)
     if isinstance(value, timedelta):
-        return Every(value)
+        return _every(value, zone, is_relative=is_relative)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return Every(seconds=value)
-    return _from_celery(value, timezone or str(app.timezone))
+        return _every(Every(seconds=value).interval, zone, is_relative=is_relative)
+    return _from_celery(value, zone)
+
+
+def _every(interval: timedelta, timezone: str, *, is_relative: bool) -> Trigger:
+    """Return what *interval* means, which Celery rounds to days, hours or minutes, or not."""
+    if not (is_relative and interval):
+        return Every(interval)
+    if (days := interval // timedelta(days=1)) > 0:
+        # From midnight to midnight, as people count days.
+        rule = f"FREQ=DAILY;INTERVAL={days}"
+        return RRule(rule, start="2000-01-01T00:00", timezone=timezone)
+    units = (timedelta(hours=1), timedelta(minutes=1))
+    unit = next((unit for unit in units if interval >= unit), None)
+    return Every(interval // unit * unit if unit else interval)
 
 
 def _from_celery(value: object, timezone: str) -> Trigger:
@@ -44,7 +60,7 @@ def _from_celery(value: object, timezone: str) -> Trigger:
         fields = {name: getattr(read, f"_orig_{name}") for name in _CRONTAB_FIELDS}
         return Cron(**fields, timezone=str(vars(read).get("tz") or timezone))
     if isinstance(value, schedule):
-        return Every(read.run_every)
+        return _every(read.run_every, timezone, is_relative=bool(read.relative))
     if isinstance(value, solar):
         return Solar(read.event, read.lat, read.lon)
     if hasattr(value, "clocked_time"):

@@ -157,7 +157,11 @@ _DROPS = {
     "mysql": "DROP TRIGGER IF EXISTS {}",
 }
 _CATALOGUES = {
-    "postgresql": "SELECT COUNT(*) FROM pg_trigger WHERE tgname LIKE %s AND tgenabled <> 'D'",
+    # Of the tables that are meant: another schema may have the same.
+    "postgresql": (
+        "SELECT COUNT(*) FROM pg_trigger WHERE tgname LIKE %s AND tgenabled <> 'D'"
+        " AND pg_table_is_visible(tgrelid)"
+    ),
     "sqlite": "SELECT COUNT(*) FROM sqlite_master WHERE type = 'trigger' AND name LIKE %s",
     "mysql": (
         "SELECT COUNT(*) FROM information_schema.triggers"

@@ -38,6 +38,8 @@ class Draft:
     target: Any
     trigger: object
     options: Mapping[str, Any]
+    #: Whether Celery would round a length of time.
+    is_relative: bool = False
 
 
 def settings_drafts(problems: list[RecurringJobsError]) -> list[Draft]:
@@ -86,7 +88,8 @@ def _read_entry(name: str, entry: object, source: str, keys: tuple[str, ...]) ->
     options.update(_beat_options(name, source, entry.get("options") or {}))
     if not entry.get("task"):
         raise InvalidDeclarationError(name, source, "names no task.")
-    return Draft(source, name, entry["task"], _trigger_of(name, source, entry), options)
+    trigger, is_relative = _trigger_of(name, source, entry), bool(entry.get("relative"))
+    return Draft(source, name, entry["task"], trigger, options, is_relative)
 
 
 def _trigger_of(name: str, source: str, entry: Mapping[str, Any]) -> object:

@@ -236,7 +236,9 @@ def _overridden(drafts: Mapping[str, Draft], problems: list[RecurringJobsError])
 def _override(draft: Draft, values: Mapping[str, Any]) -> Draft:
     trigger = values.get("trigger", values.get("schedule", draft.trigger))
     options = {key: value for key, value in values.items() if key in WRITABLE}
-    return replace(draft, trigger=trigger, options={**draft.options, **options})
+    is_relative = draft.is_relative and trigger is draft.trigger
+    options = {**draft.options, **options}
+    return replace(draft, trigger=trigger, options=options, is_relative=is_relative)
 
 
 def _checked(
@@ -252,7 +254,9 @@ def _checked(
     given = options.pop("timezone", None)
     zone = None if given is None else str(given)
     try:
-        trigger = as_trigger(draft.trigger, app=app, timezone=check_timezone(zone))
+        trigger = as_trigger(
+            draft.trigger, app=app, timezone=check_timezone(zone), is_relative=draft.is_relative
+        )
         trigger = trigger.in_timezone(zone or project_zone)
     except RecurringJobsError as error:
         raise InvalidDeclarationError(name, source, str(error)) from None
