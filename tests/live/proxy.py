@@ -21,7 +21,7 @@ class Proxy:
         self._is_open = True
         self._flows = _open_gate()
         self._frozen: list[threading.Event] = []
-        self._pairs: list[socket.socket] = []
+        self._pairs: list[tuple[socket.socket, socket.socket]] = []
         port = self._server.getsockname()[1]
         user = target.netloc.rpartition("@")[0] or _USERS.get(target.scheme, "")
         place = f"{user}@127.0.0.1:{port}" if user else f"127.0.0.1:{port}"
@@ -31,9 +31,8 @@ class Proxy:
     def close(self) -> None:
         """Cut all connections, and refuse new ones."""
         self._is_open = False
-        for end in self._pairs:
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+        for pair in tuple(self._pairs):
+            _hang_up(pair)
 
     def silence(self) -> None:
         """Accept connections and keep those there are, and let nothing through."""
@@ -58,8 +57,6 @@ class Proxy:
         with suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
-        for end in self._pairs:
-            end.close()
 
     def _serve(self) -> None:
         while True:
@@ -75,18 +72,33 @@ class Proxy:
             except OSError:  # the server is away
                 near.close()
                 continue
-            self._pairs += [near, far]
-            for way in ((near, far, self._flows), (far, near, self._flows)):
-                threading.Thread(target=self._pump, args=way, daemon=True).start()
+            self._pairs.append((near, far))
+            way = (near, far, self._flows)
+            threading.Thread(target=self._carry, args=way, daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket, flows: threading.Event) -> None:
+    def _carry(self, near: socket.socket, far: socket.socket, flows: threading.Event) -> None:
+        """Carry both ways until either end hangs up; whoever soaks makes thousands of links."""
+        back = threading.Thread(target=_pump, args=(far, near, flows), daemon=True)
+        back.start()
+        _pump(near, far, flows)
+        back.join()
+        self._pairs.remove((near, far))
+        near.close()
+        far.close()
+
+
+def _pump(source: socket.socket, sink: socket.socket, flows: threading.Event) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            flows.wait()
+            sink.sendall(data)
+    _hang_up((source, sink))
+
+
+def _hang_up(pair: tuple[socket.socket, socket.socket]) -> None:
+    for end in pair:
         with suppress(OSError):
-            while data := source.recv(65536):
-                flows.wait()
-                sink.sendall(data)
-        for end in (source, sink):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+            end.shutdown(socket.SHUT_RDWR)
 
 
 def _open_gate() -> threading.Event:

@@ -69,19 +69,25 @@ def test_assistive_programs_find_their_way(open_page, rows, few_questions, schem
     assert faults == {}
 
 
+#: The days and times to type that are out of sight.
+_OUT_OF_SIGHT = """() => [...document.querySelectorAll("p.datetime input")]
+    .filter((e) => e.getBoundingClientRect().left < 0).map((e) => e.name)"""
+
+
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_pages_read_from_right_to_left(open_page, rows, few_questions, pictures, width):
     """In Arabic the pages are mirrored, and fit the screen as they do in English."""
-    directions, too_wide = set(), []
+    directions, too_wide, cut_off = set(), [], []
     for name, page in every_page(open_page, rows, few_questions, locale="ar", width=width):
+        cut_off += page.evaluate(_OUT_OF_SIGHT)
         page.screenshot(path=pictures / f"{name}-rtl-{width}.png", full_page=True)
         directions.add(page.locator("html").get_attribute("dir"))
         if is_too_wide(page):
             too_wide.append(name)
 
     assert directions - {"rtl"} <= {None}  # the page outside the admin says nothing of it
-    assert too_wide == []
+    assert (too_wide, cut_off) == ([], [])
 
 
 def test_time_goes_from_right_to_left_in_charts(open_page, rows):
