@@ -241,6 +241,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path(".soak"), help="folder for the report")
     options = parser.parse_args()
     options.out.mkdir(exist_ok=True)
+    # Whoever ends it before its time finds nothing left behind either.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soak")))
         try:
