@@ -174,6 +174,8 @@ class Soak:
         """
         lost, received = findings.fires_without_run(self.on)
         self.lost = len(lost)
+        if received:
+            self.problems.append(f"Received and without a run: {', '.join(received)}.")
         what = {"received messages without a run": len(received)}
         if self.lost > self._may_be_lost():
             what["published fires that no worker received"] = self.lost
