@@ -24,10 +24,11 @@ from recurring_jobs.api.urls import urlpatterns
 from recurring_jobs.models import DeadLetter, Fire, Run, Schedule
 from recurring_jobs.recurrence.occurrences import generate_occurrences
 from tests.api.conftest import GOOD_TOKEN, sha256
+from tests.examples import examples
 from tests.host.models import Todo
 
 ADDRESSES = {each.name: each for each in addresses()}
-EXAMPLES = 12
+EXAMPLES = examples(12)
 
 
 def test_every_address_is_in_the_document():
