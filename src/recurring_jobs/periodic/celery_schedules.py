@@ -29,22 +29,21 @@ def as_trigger(
     *timezone*, else in that of *app*, as Celery does. A length of time that *is_relative*
     is rounded to days, hours or minutes. Raise InvalidTriggerError for anything else.
     """
-    zone = timezone or str(app.timezone)
     if isinstance(value, Trigger):
         return value
     if isinstance(value, str):
         return Cron(value)
-    if isinstance(value, timedelta):
-        return _every(value, zone, is_relative=is_relative)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return _every(Every(seconds=value).interval, zone, is_relative=is_relative)
-    return _from_celery(value, zone)
+        value = Every(seconds=value).interval
+    if isinstance(value, timedelta):
+        if not is_relative:
+            return Every(value)
+        value = schedule(value, relative=True)
+    return _from_celery(value, timezone or str(app.timezone))
 
 
-def _every(interval: timedelta, timezone: str, *, is_relative: bool) -> Trigger:
-    """Return what *interval* means, which Celery rounds to days, hours or minutes, or not."""
-    if not (is_relative and interval):
-        return Every(interval)
+def _rounded(interval: timedelta, timezone: str) -> Trigger:
+    """Return what *interval* means where it is relative: whole days, hours or minutes."""
     if (days := interval // timedelta(days=1)) > 0:
         # From midnight to midnight, as people count days.
         rule = f"FREQ=DAILY;INTERVAL={days}"
@@ -60,7 +59,8 @@ def _from_celery(value: object, timezone: str) -> Trigger:
         fields = {name: getattr(read, f"_orig_{name}") for name in _CRONTAB_FIELDS}
         return Cron(**fields, timezone=str(vars(read).get("tz") or timezone))
     if isinstance(value, schedule):
-        return _every(read.run_every, timezone, is_relative=bool(read.relative))
+        is_rounded = read.relative and read.run_every
+        return _rounded(read.run_every, timezone) if is_rounded else Every(read.run_every)
     if isinstance(value, solar):
         return Solar(read.event, read.lat, read.lon)
     if hasattr(value, "clocked_time"):
