@@ -15,6 +15,7 @@ from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from recurring_jobs.exceptions import SettingError
 from recurring_jobs.models import DeadLetter, Run
 from recurring_jobs.runs import rows
 from recurring_jobs.runs.attempts import HOLD
@@ -175,6 +176,24 @@ class TestBeats:
         heart.beat()
 
         assert (getattr(mine, HOLD).is_taken, getattr(lost, HOLD).is_taken) == (False, True)
+
+    def test_a_setting_that_went_wrong_does_not_end_the_beats(self, settings):
+        """
+        It is told to whoever begins the next run; those that run stay alive.
+        """
+        heart, hold = Heart(), Hold("run-1")
+        heart.beat, beaten = lambda: beaten.set(), threading.Event()
+        settings.RECURRING_JOBS = {"HEARTBEAT": timedelta(seconds=1)}
+        heart.hold(hold)
+
+        settings.RECURRING_JOBS = {"HEARTBEAT": "often"}
+        for _ in range(2):
+            beaten.clear()
+            assert beaten.wait(5)
+
+        with pytest.raises(SettingError, match="HEARTBEAT"):
+            heart.hold(Hold("run-2"))
+        heart.let_go(hold)
 
     def test_a_process_that_was_silent_asks_before_it_speaks(self, django_assert_num_queries):
         """

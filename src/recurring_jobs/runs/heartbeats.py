@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -19,7 +20,6 @@ from recurring_jobs.runs.models import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import timedelta
 
 logger = logging.getLogger(__name__)
 
@@ -80,11 +80,15 @@ class Heart:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
+        self._interval = timedelta()
 
     def hold(self, hold: Hold) -> None:
         """Beat for *hold* from now on."""
         if self._pid != os.getpid():
             self._reset()  # Of the process that this one was forked from.
+        # Read here: what is wrong with the setting is told to whoever runs the task, and
+        # does not end the thread that the other runs live by.
+        self._interval = conf.heartbeat
         with self._lock:
             self._holds[hold.token] = hold
             if self._thread is None:
@@ -139,7 +143,7 @@ class Heart:
     def _run(self) -> None:
         thread = threading.current_thread()
         while self._thread is thread and self._pid == os.getpid():
-            self._wake.wait(conf.heartbeat.total_seconds())
+            self._wake.wait(self._interval.total_seconds())
             self._wake.clear()
             if self._held() or tallies.is_waiting():
                 self._beat_safely()
