@@ -108,12 +108,35 @@ def _on_worker(conf: Any, options: Mapping[str, Any], **_: Any) -> None:
         # and not tried again, the message would be lost.
         given = conf.broker_transport_options or {}
         conf.broker_transport_options = {"retry_on_timeout": True, **given}
+        _try_subscriptions_once()
     # A worker waits for messages without end, so it needs signs of life in between. One
     # whose tasks hold up its own would be taken for dead by RabbitMQ.
     is_chosen = conf.broker_heartbeat != DEFAULTS["broker_heartbeat"]
     pool = str(options.get("pool_cls") or conf.worker_pool)
     if transport in _AMQP and not is_chosen and "solo" not in pool:
         conf.broker_heartbeat = SIGN_EVERY
+
+
+class _TriesSubscriptionsOnce:
+    """
+    A channel of kombu's whose links that wait for messages are not tried a second time.
+
+    redis-py would make such a link anew itself, of which kombu's loop knows nothing, and then
+    wait for a message on it without end: a worker would hang once its Redis was started anew.
+    Without that kombu learns that the link has died, and makes all of them anew.
+    """
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002  kombu's
+        told: dict[str, Any] = super()._connparams(asynchronous=asynchronous)  # type: ignore[misc]
+        return {**told, "retry_on_timeout": False} if asynchronous else told
+
+
+def _try_subscriptions_once() -> None:
+    from kombu.transport import redis  # there only where Redis is
+
+    for transport in (redis.Transport, redis.SentinelTransport):
+        if not issubclass(transport.Channel, _TriesSubscriptionsOnce):
+            transport.Channel = type("Channel", (_TriesSubscriptionsOnce, transport.Channel), {})
 
 
 def _tcp_options() -> dict[int, int]:
