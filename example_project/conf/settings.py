@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+import django
 from celery.schedules import crontab
 
 from recurring_jobs import Every, development_broker
@@ -88,8 +89,12 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 
 # Mail is written to files, one for each message.
 
-EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-EMAIL_FILE_PATH = str(VAR_DIR / "mail")
+MAIL_DIR = VAR_DIR / "mail"
+_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+if django.VERSION >= (6, 1):
+    MAILERS = {"default": {"BACKEND": _BACKEND, "OPTIONS": {"file_path": str(MAIL_DIR)}}}
+else:
+    EMAIL_BACKEND, EMAIL_FILE_PATH = _BACKEND, str(MAIL_DIR)
 DEFAULT_FROM_EMAIL = "LabControl <lab@example.com>"
 
 # Celery

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from pathlib import Path
 
 from django.conf import settings
 from django.db.models import Count, Sum
@@ -82,7 +81,7 @@ def reminded() -> int:
 
 def mails() -> int:
     # The back end may write several mails of one second to one file.
-    files = Path(settings.EMAIL_FILE_PATH).glob("*.log")
+    files = settings.MAIL_DIR.glob("*.log")
     return sum(file.read_text(errors="replace").count("\nMessage-ID: ") for file in files)
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import dj_database_url
+import django
 
 from recurring_jobs import development_broker
 
@@ -73,6 +74,9 @@ elif os.environ.get("TOX_ENV_NAME"):
     cell = os.environ["TOX_ENV_NAME"].replace("-", "_")
     DATABASES["default"]["TEST"] = {"NAME": f"test_{cell}"}
 
+if django.VERSION >= (6, 1):
+    MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+
 if os.environ.get("CELERY_BROKER_URL"):
     CELERY_BROKER_URL = os.environ["CELERY_BROKER_URL"]
     CELERY_BROKER_TRANSPORT_OPTIONS = json.loads(os.environ.get("HOST_TRANSPORT_OPTIONS") or "{}")
@@ -89,6 +93,10 @@ if os.environ.get("HOST_HEARTBEAT"):
     RECURRING_JOBS["HEARTBEAT"] = timedelta(seconds=float(os.environ["HOST_HEARTBEAT"]))
 if os.environ.get("HOST_REPUBLISH"):
     RECURRING_JOBS["BEAT_REPUBLISH_AFTER"] = timedelta(seconds=float(os.environ["HOST_REPUBLISH"]))
+if os.environ.get("HOST_RESEND"):
+    RECURRING_JOBS["RESEND_AFTER"] = timedelta(seconds=float(os.environ["HOST_RESEND"]))
+if os.environ.get("HOST_TASKS"):
+    CELERY_IMPORTS = [os.environ["HOST_TASKS"]]
 if os.environ.get("HOST_SHARE"):
     RECURRING_JOBS |= {"GENERATION_SHARE": int(os.environ["HOST_SHARE"]), "GENERATION_LANES": 2}
 if os.environ.get("HOST_TOKEN"):
