@@ -9,6 +9,7 @@ from celery import Celery, current_app
 from celery._state import get_current_app
 from django.core.management import CommandError, call_command
 from django.core.management.base import SystemCheckError
+from django.db import OperationalError, connection
 from django.test import override_settings
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
@@ -172,6 +173,21 @@ def test_nothing_declared_exits_2():
         run({}, "--prune")
 
     assert refused.value.returncode == 2
+
+
+def test_database_away_exits_3():
+    """
+    A deploy that comes before the database is told so in a sentence, and may try again.
+    """
+
+    def refuse(*_: object) -> None:
+        raise OperationalError("connection refused")
+
+    with connection.execute_wrapper(refuse), pytest.raises(CommandError) as refused:
+        run({"report": REPORT})
+
+    assert refused.value.returncode == 3
+    assert str(refused.value).startswith("The database 'default' does not answer as it should")
 
 
 def test_json_is_the_whole_plan():

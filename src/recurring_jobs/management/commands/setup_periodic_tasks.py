@@ -6,12 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError, SystemCheckError
-from django.db import OperationalError, ProgrammingError, connections, router
+from django.db import connections, router
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from recurring_jobs.exceptions import BrokerAwayError, RecurringJobsError
-from recurring_jobs.inspection import broker_connection, loaded_app
+from recurring_jobs.exceptions import BrokerAwayError, DatabaseAwayError, RecurringJobsError
+from recurring_jobs.inspection import broker_connection, database_errors, loaded_app
+from recurring_jobs.management.subcommands.base import AWAY, WRONG_USE
 from recurring_jobs.models import Schedule
 from recurring_jobs.periodic.export import export_declarations
 from recurring_jobs.periodic.leftovers import Leftover, find_leftovers
@@ -67,7 +68,7 @@ class Command(BaseCommand):
         try:
             super().check(*args, **kwargs)
         except SystemCheckError as error:
-            error.returncode = 2  # a wrong declaration is among what the checks find
+            error.returncode = WRONG_USE  # a wrong declaration is among what the checks find
             raise
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  Django's signature
@@ -76,18 +77,19 @@ class Command(BaseCommand):
             if options["broker"]:
                 with broker_connection(loaded_app()):
                     pass  # it was reached
-            if options["export"]:
-                text = export_declarations(now=timezone.now(), using=using, only=options["only"])
-                self.stdout.write(text, ending="")
-                return
-            self._set_up(using, options)
-        except BrokerAwayError as error:
-            raise CommandError(str(error), returncode=3) from error
+            with database_errors(using):
+                self._read_or_set_up(using, options)
+        except (BrokerAwayError, DatabaseAwayError) as error:
+            raise CommandError(str(error), returncode=AWAY) from error
         except RecurringJobsError as error:
-            raise CommandError(str(error), returncode=2) from error
-        except (OperationalError, ProgrammingError) as error:
-            message = _("The database %(alias)r cannot be used: %(error)s Has it been migrated?")
-            raise CommandError(message % {"alias": using, "error": error}, returncode=2) from error
+            raise CommandError(str(error), returncode=WRONG_USE) from error
+
+    def _read_or_set_up(self, using: str, options: dict[str, Any]) -> None:
+        if options["export"]:
+            text = export_declarations(now=timezone.now(), using=using, only=options["only"])
+            self.stdout.write(text, ending="")
+        else:
+            self._set_up(using, options)
 
     def _set_up(self, using: str, options: dict[str, Any]) -> None:
         only_plan = options["dry_run"] or options["check"]
