@@ -13,21 +13,28 @@ if TYPE_CHECKING:
     from tests.live.processes import Process
 
 _OPEN = """
-SELECT (SELECT count(*) FROM recurring_jobs_fire WHERE due_at IS NOT NULL),
+SELECT (SELECT count(*) FROM recurring_jobs_fire
+    WHERE due_at IS NOT NULL AND state <> 'published'),
   (SELECT count(*) FROM recurring_jobs_fire fire WHERE state = 'published' AND NOT EXISTS
     (SELECT 1 FROM recurring_jobs_run run WHERE run.fire_id = fire.id)),
   (SELECT count(*) FROM recurring_jobs_run WHERE state IN ('queued', 'running', 'retrying'))
 """
-_WITHOUT_RUN = """
-SELECT fire.task_id::text FROM recurring_jobs_fire fire WHERE state = 'published' AND NOT EXISTS
+_LEFT_BEHIND = """
+SELECT 'Fire ' || fire.task_id || ', published ' || fire.published_at
+  || ', looked at ' || coalesce(fire.due_at::text, 'never')
+  FROM recurring_jobs_fire fire WHERE state = 'published' AND NOT EXISTS
   (SELECT 1 FROM recurring_jobs_run run WHERE run.fire_id = fire.id)
+UNION ALL
+SELECT 'Run ' || id || ', ' || state || ', attempt ' || attempt || ', next ' || next_attempt
+  || ', sent again at ' || coalesce(resend_at::text, '-') || ', holder ' || holder
+  FROM recurring_jobs_run WHERE state IN ('queued', 'running', 'retrying')
+LIMIT 20
 """
 _LETTERS = """
 SELECT letter.task || ': ' || letter.exception_type || ', its run ' || run.state, count(*)
 FROM recurring_jobs_deadletter letter LEFT JOIN recurring_jobs_run run ON run.id = letter.task_id
 GROUP BY 1
 """
-_RECEIVED = re.compile(r"^\[.*Task \S+\[([-0-9a-f]{36})\] received", re.M)
 _STATES = "SELECT state, count(*) FROM recurring_jobs_{} GROUP BY state ORDER BY state"
 _STOP = """
 from django_celery_beat.models import PeriodicTask
@@ -61,11 +68,14 @@ def unfinished(on: Stage) -> tuple[int, int, int]:
     return on.rows(_OPEN)[0]
 
 
-def fires_without_run(on: Stage) -> tuple[list[str], list[str]]:
-    """Return the ids of published fires without a run: those that no worker received, others."""
-    said = {task_id for each in on.host.processes for task_id in _RECEIVED.findall(each.output())}
-    ids = [task_id for (task_id,) in on.rows(_WITHOUT_RUN)]
-    return [each for each in ids if each not in said], [each for each in ids if each in said]
+def left_behind(on: Stage) -> list[str]:
+    """Return a sentence on each of the first fires without a run, and runs without an end."""
+    return [f"{sentence}." for (sentence,) in on.rows(_LEFT_BEHIND)]
+
+
+def said(on: Stage, event: str) -> int:
+    """Return how often a process has logged *event*."""
+    return sum(each.output().count(f"recurring_jobs.run.{event}") for each in on.host.processes)
 
 
 def messages(on: Stage, url: str) -> dict[str, int]:
