@@ -30,6 +30,7 @@ DEFAULTS = {
     "generation_lanes": 4,
     "generation_share": 10_000,
     "overrides": {},
+    "resend_after": None,
     "retry": {},
     "schedule": {},
     "sensitive_keys": (),

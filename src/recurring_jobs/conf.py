@@ -31,6 +31,7 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "KEEP_FIRES": timedelta,
     "KEEP_RUNS": timedelta,
     "OVERRIDES": Mapping,
+    "RESEND_AFTER": (timedelta, type(None)),
     "RETRY": Mapping,
     "SCHEDULE": Mapping,
     "SENSITIVE_KEYS": (list, tuple, set, frozenset),
@@ -171,6 +172,18 @@ class Conf:
     def overrides(self) -> Mapping[str, Any]:
         """Declaration name to options that replace the declared ones in this environment."""
         return dict(self._read("OVERRIDES", {}))
+
+    @property
+    def resend_after(self) -> timedelta | None:
+        """
+        How long after its time a fire, a retry or a run may not have begun until its message
+        is sent once more, and after twice as long again; None: never.
+
+        For a broker that may lose messages. What is purged comes back: cancel it instead.
+        """
+        if self._read("RESEND_AFTER", None) is None:
+            return None
+        return self._time("RESEND_AFTER", timedelta(0), least=timedelta(seconds=1))
 
     @property
     def retry(self) -> Mapping[str, Any]:

@@ -308,13 +308,14 @@ class RedactedError(RecurringJobsError, RuntimeError):
 
 
 class RunLostError(RecurringJobsError, RuntimeError):
-    """The worker of a run was lost, and the run does not go on."""
+    """The worker of a run, or its sender before that, was lost, and the run does not go on."""
 
     def __init__(self, crashes: int, reason: str = "") -> None:
         self.crashes = crashes
         times = "once" if crashes == 1 else f"{crashes} times"
+        lost = f"The worker was lost {times} while it ran this."
         why = f" {reason}" if reason else ""
-        super().__init__(f"The worker was lost {times} while it ran this.{why}")
+        super().__init__((lost if crashes else "Whoever was to send this was lost.") + why)
 
 
 class RunGoesOnError(RecurringJobsError, ValueError):

@@ -30,6 +30,7 @@ from recurring_jobs.periodic import (
 from recurring_jobs.periodic.clock import database_now
 from recurring_jobs.periodic.liveness import Pulse
 from recurring_jobs.periodic.registry import collect_declarations
+from recurring_jobs.runs.task import BaseTaskWithRetry
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -165,14 +166,34 @@ class DatabaseScheduler(Scheduler):
         limit = conf.beat_batch_size
         # While the broker is away nothing is claimed: what waits then is not bound to be
         # fired, but follows its misfire policy when the broker is back.
-        stale = ledger.stale_claims(now=now, using=using, limit=limit)
-        if not self._publish(stale.fires, using):
+        overdue = ledger.overdue(now=now, using=using, limit=limit)
+        if not self._publish(self._without_copies(overdue.fires, using), using):
             return False, True
         claims = ledger.claim_due(now=now, using=using, limit=limit)
         held = dispatch.dispatch_due(now=now, using=using, limit=limit)
         has_broker = self._publish([*claims.fires, *held.fires], using)
         self._stop(held)
-        return has_broker, stale.is_full or claims.is_full or held.is_full
+        return has_broker, overdue.is_full or claims.is_full or held.is_full
+
+    def _without_copies(self, fires: list[Fire], using: str) -> list[Fire]:
+        """
+        Return *fires* without those of which a second message might be run.
+
+        Of a task that this process does not know, the next one that looks may know more.
+        """
+        published = [fire for fire in fires if fire.state == Fire.State.PUBLISHED]
+        left, unknown = [], []
+        for fire, task in ledger.with_tasks(published, using=using):
+            known = self.app.tasks.get(task.task)
+            if known is None:
+                unknown.append(fire)
+            elif task.expires or task.expire_seconds or not isinstance(known, BaseTaskWithRetry):
+                left.append(fire)
+        ledger.leave(left, using=using)
+        again = len(published) - len(left) - len(unknown)
+        if again:
+            logger.warning("recurring_jobs.beat.not_begun", extra={"fires": again})
+        return [fire for fire in fires if fire not in (*left, *unknown)]
 
     def _see_changes(self, now: datetime, using: str) -> bool:
         """Work out the next fire of what was changed; return whether there is more of it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -84,6 +85,19 @@ def test_question_says_what_would_be_lost(boss, app):
     assert f"Remove the 3 messages that wait in queue {queue}, for good?" in text
     assert "1 run on record waits in it, and stays queued until somebody cancels it." in text
     assert queue_sizes(app, [queue]) == {queue: 3}
+
+
+def test_question_says_what_comes_back(boss, app, settings):
+    """
+    With RESEND_AFTER a purge ends nothing that is on record, and says how to.
+    """
+    settings.RECURRING_JOBS = {**settings.RECURRING_JOBS, "RESEND_AFTER": timedelta(minutes=5)}
+    send(app, app.conf.task_default_queue, 1)
+
+    question = boss.post(URL, {"queue": app.conf.task_default_queue})
+
+    text = question.content.decode()
+    assert "What is on record is sent again after a while. To end it, cancel it." in text
 
 
 def test_queue_is_purged_once_and_on_record(boss, app):

@@ -21,6 +21,24 @@ BROKERS = [
 BEATEN_FOR = """
 SELECT EXTRACT(EPOCH FROM min(heartbeat_at - started_at)) FROM recurring_jobs_run
 """
+#: What a person does, and the process is killed in the middle of it.
+ASKED = (
+    "requeue(DeadLetter.objects.create(task_id='gave-up', **known))",
+    "send_again(Run.objects.create(id='ended', state='succeeded', **known))",
+    "trigger_task(app, 'host.add_tracked', [1, 2])",
+)
+KILLED_SENDING = """
+import os, signal
+from kombu import Producer
+from recurring_jobs.inspection import trigger_task
+from recurring_jobs.models import DeadLetter, Run
+from recurring_jobs.runs.dead_letters import requeue
+from recurring_jobs.runs.resending import send_again
+from tests.host.celery import app
+known = {{"task": "host.add_tracked", "args": [1, 2], "queue": {queue!r}}}
+Producer.publish = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+{action}
+"""
 IDS = {"late-1", "late-2", "early-1", "early-2"}
 
 
@@ -200,3 +218,28 @@ def test_a_poison_message_ends_and_the_healthy_go_on(tmp_path, migrated_database
     assert stage.count("start") == {"poison": 3}
     assert list(letters) == ["poison"]
     assert "The worker was lost 3 times" in letters["poison"]
+
+
+@pytest.mark.parametrize("broker", BROKERS)
+def test_what_a_person_sent_is_sent_after_kill_9(tmp_path, migrated_database, broker):
+    """
+    Killed after the commit, as their message was about to go out: a letter, a run and a
+    triggered task are sent by a worker, once each.
+    """
+    with scene(tmp_path, broker=broker, database_url=migrated_database) as stage:
+        for action in ASKED:
+            script = KILLED_SENDING.format(queue=stage.queue, action=action)
+            done = stage.host.run("shell", "--no-imports", "-c", script)
+            assert done.returncode == -signal.SIGKILL, done.stderr
+        ids = set(stage.runs()) - {"ended"}
+        assert (len(ids), {stage.runs()[run_id][0] for run_id in ids}) == (3, {"queued"})
+
+        queues = ("-Q", f"{stage.queue},celery")
+        stage.worker("first", *queues)
+        runs = stage.wait_for_end(ids)
+        # A second message would have come by then.
+        stage.worker("second", *queues)
+
+    assert {run_id: runs[run_id] for run_id in ids} == dict.fromkeys(ids, ("succeeded", 0))
+    assert [stage.said(f"[{run_id}] received") for run_id in ids] == [1, 1, 1]
+    assert stage.letters() == {"gave-up": ""}

@@ -422,8 +422,9 @@ def test_before_migrate_each_says_what_to_type(tmp_path):
     host = Host.on(tmp_path)
     beat = host.beat("--max-interval", "1")
     try:
-        for typed in (["runs"], ["dead-letters", "requeue", "--all"]):
-            done = host.run("recurring_jobs", *typed)
+        ours = ("recurring_jobs", "runs"), ("recurring_jobs", "dead-letters", "requeue", "--all")
+        for typed in (*ours, ("setup_periodic_tasks",)):
+            done = host.run(*typed)
             assert (done.returncode, done.stdout) == (2, "")
             assert done.stderr.strip().splitlines()[-1].endswith("migrate")
             assert "Traceback" not in done.stderr

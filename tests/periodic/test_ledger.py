@@ -229,9 +229,9 @@ def test_claims_of_a_dead_publisher_are_found_again():
     fires = ledger.claim_due(now=NINE, limit=10, **DEFAULT).fires
     ledger.mark_published(fires[:1], now=NINE, **DEFAULT)
 
-    soon = ledger.stale_claims(now=NINE + timedelta(seconds=9), limit=9, **DEFAULT)
-    later = ledger.stale_claims(now=NINE + timedelta(seconds=11), limit=9, **DEFAULT)
-    at_once = ledger.stale_claims(now=NINE + timedelta(seconds=11), limit=9, **DEFAULT)
+    soon = ledger.overdue(now=NINE + timedelta(seconds=9), limit=9, **DEFAULT)
+    later = ledger.overdue(now=NINE + timedelta(seconds=11), limit=9, **DEFAULT)
+    at_once = ledger.overdue(now=NINE + timedelta(seconds=11), limit=9, **DEFAULT)
 
     assert soon.fires == []
     assert later.fires == fires[1:]

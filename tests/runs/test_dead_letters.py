@@ -10,8 +10,7 @@ from django.db import connection, transaction
 from recurring_jobs.exceptions import NotSendableError
 from recurring_jobs.models import DeadLetter, Run
 from recurring_jobs.runs import dead_letters
-from recurring_jobs.runs.resending import send_again
-from recurring_jobs.runs.stopping import cancel
+from tests.messages import taking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,19 +23,8 @@ QUEUE = "resent"
 @pytest.fixture
 def sent() -> Iterator[Callable[[], list[Any]]]:
     """Take the messages that went to the queue of the letters."""
-
-    def take() -> list[Any]:
-        messages = []
-        while (message := queue.queue.get()) is not None:
-            message.ack()
-            messages.append(message)
-        return messages
-
-    with current_app.connection_for_write() as broker:
-        queue = broker.SimpleQueue(QUEUE)
-        take()
+    with taking(QUEUE) as take:
         yield take
-        queue.close()
 
 
 @pytest.fixture
@@ -116,25 +104,6 @@ def test_a_task_that_is_not_known_here_is_sent_by_name(sent):
 
     (message,) = sent()
     assert message.headers["task"] == "elsewhere.pay"
-
-
-def test_a_message_that_never_went_out_is_sent_after_all(sent, monkeypatch):
-    """
-    The process is killed after the commit: the run stays queued, until it is cancelled and
-    sent again.
-    """
-    with monkeypatch.context() as killed:
-        killed.setattr(dead_letters, "_publish", lambda _message: None)
-        task_id = dead_letters.requeue(make_letter())
-    run = Run.objects.get(pk=task_id)
-    before = sent()
-
-    cancel(run)
-    run.refresh_from_db()
-    send_again(run)
-
-    (message,) = sent()
-    assert (before, run.state, message.payload[:2]) == ([], "skipped", [[1], {"right": 2}])
 
 
 def test_a_second_click_sends_nothing(sent):

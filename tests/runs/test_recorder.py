@@ -214,7 +214,9 @@ class TestRuns:
         """
         A row made before sending is the one that the worker goes on with.
         """
-        queued, is_new = sending.record_queued("sent-1", "host.add_tracked", [1, 2], {}, "fast")
+        queued, is_new = sending.record_queued(
+            sending.Message("sent-1", "host.add_tracked", [1, 2], queue="fast")
+        )
         assert (queued.state, queued.attempt, queued.queue, is_new) == ("queued", 0, "fast", True)
 
         tasks.add_tracked.apply((1, 2), task_id="sent-1")
@@ -228,7 +230,7 @@ class TestRuns:
         """
         tasks.add_tracked.apply((1, 2), task_id="sent-2")
 
-        run, is_new = sending.record_queued("sent-2", "host.add_tracked", [1, 2], {})
+        run, is_new = sending.record_queued(sending.Message("sent-2", "host.add_tracked", [1, 2]))
 
         assert (run.state, is_new) == ("succeeded", False)
 

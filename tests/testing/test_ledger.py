@@ -143,12 +143,24 @@ def test_fire_that_no_beat_will_look_at_is_found():
 
 def test_fire_that_is_done_and_still_looked_at_is_found():
     """
-    A published fire that is due again would keep beats busy.
+    A fire that was not run and is due again would keep beats busy.
+    """
+    three_days()
+    Fire.objects.filter(nominal_at=TODAY - 8 * DAY).update(
+        state="dropped", due_at=TODAY, published_at=None
+    )
+
+    assert f"{name(8)} is dropped, and beats still look at it." in ledger_problems()
+
+
+def test_fire_that_beats_look_after_is_sound():
+    """
+    With RESEND_AFTER a published fire is due again, to see whether it was begun.
     """
     three_days()
     Fire.objects.filter(nominal_at=TODAY - 8 * DAY).update(due_at=TODAY)
 
-    assert ledger_problems() == [f"{name(8)} is published, and beats still look at it."]
+    assert ledger_problems() == []
 
 
 def test_fire_published_at_no_time_is_found():

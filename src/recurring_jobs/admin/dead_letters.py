@@ -26,7 +26,7 @@ from recurring_jobs.admin.rights import (
     sees_arguments,
 )
 from recurring_jobs.exceptions import LetterClosedError
-from recurring_jobs.inspection.resending import resend
+from recurring_jobs.inspection.requeueing import requeue_letter
 from recurring_jobs.models import DeadLetter, Run
 from recurring_jobs.runs import dead_letters
 
@@ -76,7 +76,7 @@ class Requeue(ObjectAction):
         changed = edited(options, obj.args, obj.kwargs)
         if not _is_open(obj):
             raise LetterClosedError(obj, obj.state, obj.closed_by)
-        task_id = resend(obj, by=request.user, **changed)
+        task_id = requeue_letter(obj, by=request.user, **changed)
         sentence = (
             _("Task %(task)s was sent again with edited arguments, as %(task_id)s.")
             if changed

@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 
 from recurring_jobs.admin.bases import MixinBase
 from recurring_jobs.admin.once import Sending, new_token
+from recurring_jobs.conf import conf
 from recurring_jobs.exceptions import RecurringJobsError
 from recurring_jobs.inspection import consumed_queues, loaded_app, purge_queues, queue_sizes
 from recurring_jobs.inspection.liveness import count_up_to
@@ -126,6 +127,8 @@ def purge_url(request: HttpRequest, site: str) -> str:
 
 
 def _notice(queue: str) -> str:
+    if conf.resend_after is not None:
+        return _("What is on record is sent again after a while. To end it, cancel it.")
     waiting = count_up_to(Run.objects.filter(state=Run.State.QUEUED, queue=queue))
     text = ngettext(
         "%(count)d run on record waits in it, and stays queued until somebody cancels it.",

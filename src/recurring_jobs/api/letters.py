@@ -14,7 +14,7 @@ from recurring_jobs.api.letter_facts import letter_facts, with_details
 from recurring_jobs.api.problems import Problem, broker_away
 from recurring_jobs.api.repetition import once
 from recurring_jobs.exceptions import BrokerAwayError, InvalidArgumentError, NotSendableError
-from recurring_jobs.inspection import resend, resend_all
+from recurring_jobs.inspection import requeue_letter, requeue_letters
 from recurring_jobs.models import DeadLetter
 from recurring_jobs.runs import dead_letters
 
@@ -122,7 +122,7 @@ def _requeue(call: Call, row: DeadLetter, caller: Caller) -> HttpResponse:
     if is_edited and not caller.allows("view_arguments", row.task):
         raise Problem("not-allowed", "To send other arguments needs the right view_arguments.")
     try:
-        run_id = resend(row, args=body["args"], kwargs=body["kwargs"], by=caller.name)
+        run_id = requeue_letter(row, args=body["args"], kwargs=body["kwargs"], by=caller.name)
     except InvalidArgumentError as error:
         raise Problem("invalid-argument", str(error), argument=error.argument) from None
     except NotSendableError as error:
@@ -141,7 +141,7 @@ def _requeue_many(call: Call, caller: Caller) -> HttpResponse:
     oldest = rows.order_by("-is_sendable", "failed_at", "pk").values_list("pk", flat=True)
     chosen = list(oldest[: body["limit"]])
     try:
-        done = resend_all(DeadLetter.objects.filter(pk__in=chosen), by=caller.name)
+        done = requeue_letters(DeadLetter.objects.filter(pk__in=chosen), by=caller.name)
     except BrokerAwayError:
         raise broker_away() from None
     told = {

@@ -13,7 +13,7 @@ from recurring_jobs.inspection.queues import (
     queue_facts,
     queue_sizes,
 )
-from recurring_jobs.inspection.resending import resend, resend_all
+from recurring_jobs.inspection.requeueing import requeue_letter, requeue_letters
 from recurring_jobs.inspection.runs import (
     RunStatus,
     newest_runs,
@@ -58,8 +58,8 @@ __all__ = [
     "purge_queues",
     "queue_facts",
     "queue_sizes",
-    "resend",
-    "resend_all",
+    "requeue_letter",
+    "requeue_letters",
     "run_status",
     "status_of",
     "stored_result",

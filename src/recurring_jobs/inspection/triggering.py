@@ -13,10 +13,9 @@ from recurring_jobs.exceptions import UnknownTaskError
 from recurring_jobs.inspection.apps import broker_of
 from recurring_jobs.inspection.arguments import check_arguments
 from recurring_jobs.inspection.runs import as_json
-from recurring_jobs.models import Run
 from recurring_jobs.runs.failures import type_name
 from recurring_jobs.runs.headers import TRACKED
-from recurring_jobs.runs.sending import load_tasks, record_queued
+from recurring_jobs.runs.sending import Message, forget, load_tasks, record_queued, send
 from recurring_jobs.runs.states import RunState
 
 if TYPE_CHECKING:
@@ -88,16 +87,17 @@ def trigger_task(
     kwargs = dict(kwargs or {})
     check_arguments(task, args, kwargs)
     run_id = run_id or str(uuid4())
-    run, _is_new = record_queued(run_id, task.name, list(args), kwargs, queue=_queue_of(app, task))
+    message = Message(run_id, task.name, list(args), kwargs, queue=_queue_of(app, task))
+    run, _is_new = record_queued(message)
     if run.state != RunState.QUEUED:
         return Triggered(run_id, task.name, run.state)
     if mode is Mode.IN_PROCESS:
         return _execute(task, run_id, args, kwargs)
     try:
         with broker_of(app):
-            task.apply_async(list(args), kwargs, task_id=run_id, headers={TRACKED: True})
+            send(message)
     except Exception:
-        Run.objects.filter(pk=run_id, state=RunState.QUEUED).delete()
+        forget(message)
         raise
     return Triggered(run_id, task.name, str(RunState.QUEUED))
 

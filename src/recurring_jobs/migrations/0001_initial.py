@@ -900,9 +900,19 @@ class Migration(migrations.Migration):
                     "heartbeat_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="Last sign of life of the worker, by the clock of the database.",
+                        help_text="Last sign of life of its worker or sender, by the clock of the database.",
                         null=True,
                         verbose_name="heartbeat at",
+                    ),
+                ),
+                (
+                    "resend_at",
+                    models.DateTimeField(
+                        blank=True,
+                        editable=False,
+                        help_text="Unless a worker has begun it by then. Empty: it waits as long as it takes.",
+                        null=True,
+                        verbose_name="sent again at",
                     ),
                 ),
                 (
@@ -956,6 +966,7 @@ class Migration(migrations.Migration):
                     models.Index(fields=["state", "created_at"], name="recurring_jobs_run_state"),
                     models.Index(fields=["task", "created_at"], name="recurring_jobs_run_task"),
                     models.Index(fields=["state", "heartbeat_at"], name="recurring_jobs_run_beats"),
+                    models.Index(fields=["resend_at"], name="recurring_jobs_run_resend"),
                 ],
                 "constraints": [
                     models.CheckConstraint(

@@ -79,17 +79,31 @@ def claim_due(*, now: datetime, using: str, limit: int) -> Claims:
     return Claims(claimed, is_full=len(schedules) == limit)
 
 
-def stale_claims(*, now: datetime, using: str, limit: int) -> Claims:
+def overdue(*, now: datetime, using: str, limit: int) -> Claims:
     """
-    Return fires that were claimed and should have been published by *now*, and were not.
+    Return fires that should have been published by *now* and were not, to be published.
 
-    They are this caller's to publish for a while; then another may.
+    With ``RESEND_AFTER`` those that should have been begun by then are among them, in the
+    state that they have. They are this caller's to publish for a while; then another may.
     """
     with transaction.atomic(using=using):
-        rows = Fire.objects.using(using).filter(state=Fire.State.CLAIMED, due_at__lte=now)
-        stale = list(locked(rows.order_by("due_at"))[:limit])
+        states = (Fire.State.CLAIMED, Fire.State.PUBLISHED)
+        rows = Fire.objects.using(using).filter(state__in=states, due_at__lte=now)
+        due = list(locked(rows.order_by("due_at"))[:limit])
+        stale = [fire for fire in due if fire.state == Fire.State.CLAIMED]
         look_again(stale, at=now + conf.beat_republish_after, using=using)
-    return Claims(stale, is_full=len(stale) == limit)
+        published = [fire for fire in due if fire.state == Fire.State.PUBLISHED]
+        unbegun = _not_begun(published, now, using) if published else []
+    return Claims([*stale, *unbegun], is_full=len(due) == limit)
+
+
+def leave(fires: Iterable[Fire], *, using: str) -> None:
+    """Have no beat look at published *fires* any more."""
+    keys = [fire.pk for fire in fires]
+    if keys:
+        Fire.objects.using(using).filter(pk__in=keys, state=Fire.State.PUBLISHED).update(
+            due_at=None, arguments=None
+        )
 
 
 def earliest_look(*, using: str) -> datetime | None:
@@ -120,11 +134,17 @@ def with_tasks(fires: Iterable[Fire], *, using: str) -> list[tuple[Fire, Any]]:
 
 
 def mark_published(fires: Iterable[Fire], *, now: datetime, using: str) -> None:
-    """Record that the messages of *fires* are with the broker."""
-    fires = list(fires)
+    """
+    Record that the messages of *fires* are with the broker.
+
+    With ``RESEND_AFTER`` a beat looks then whether each was begun; see ``overdue``.
+    """
+    fires = [fire for fire in fires if fire.state == Fire.State.CLAIMED]
+    after = conf.resend_after
+    left = {"due_at": now + after} if after else {"due_at": None, "arguments": None}
     Fire.objects.using(using).filter(
         pk__in=[fire.pk for fire in fires], state=Fire.State.CLAIMED
-    ).update(state=Fire.State.PUBLISHED, published_at=now, due_at=None, arguments=None)
+    ).update(state=Fire.State.PUBLISHED, published_at=now, **left)
     late = [now - fire.nominal_at for fire in fires if fire.kind == Fire.Kind.SCHEDULED]
     seconds = [max(0.0, each.total_seconds()) for each in late]
     tallies.observe(tallies.FIRE_LATENESS, seconds)
@@ -178,6 +198,22 @@ def new_fire(
 def _lock_due(now: datetime, using: str, limit: int) -> list[Schedule]:
     due = Schedule.objects.using(using).filter(next_fire_at__lte=now).order_by("next_fire_at")
     return list(locked(due)[:limit])
+
+
+def _not_begun(published: list[Fire], now: datetime, using: str) -> list[Fire]:
+    """Return those that have no run, to be looked at again when they are twice as old."""
+    after = conf.resend_after
+    if after is None:  # it was set until now
+        leave(published, using=using)
+        return []
+    rows = Fire.objects.using(using).filter(pk__in=[fire.pk for fire in published])
+    begun = set(rows.filter(runs__isnull=False).values_list("pk", flat=True))
+    leave([fire for fire in published if fire.pk in begun], using=using)
+    found = [fire for fire in published if fire.pk not in begun]
+    for fire in found:
+        fire.due_at = now + max(after, now - fire.claimed_at)
+    Fire.objects.using(using).bulk_update(found, ["due_at"])
+    return found
 
 
 def _settle(schedule: Schedule, task: Any, now: datetime) -> _Outcome:

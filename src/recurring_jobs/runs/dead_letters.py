@@ -14,9 +14,8 @@ from django.utils import timezone
 from recurring_jobs.exceptions import NotSendableError
 from recurring_jobs.runs.arguments import is_as_sent
 from recurring_jobs.runs.execution import said_again
-from recurring_jobs.runs.models import DeadLetter, Run
-from recurring_jobs.runs.sending import record_queued, send
-from recurring_jobs.runs.states import RunState
+from recurring_jobs.runs.models import DeadLetter
+from recurring_jobs.runs.sending import Message, forget, record_queued, send
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,28 +44,25 @@ def requeue(
     arguments as they were sent (unless they are given), or whose task refuses them.
     """
     letter = _loaded(letter)
-    message = _Message(
-        letter=letter,
+    message = Message(
         task_id=str(uuid4()),
+        task=letter.task,
         args=_list(letter, args),
         kwargs=_dict(letter, kwargs),
+        queue=letter.queue,
+        root_id=letter.root_id,
+        retried_from=letter.task_id,
+        headers=letter.headers,
+        options=said_again(letter.options, letter.queue),
     )
-    _refuse_unsendable(message, is_edited=args is not None or kwargs is not None)
+    _refuse_unsendable(letter, message, is_edited=args is not None or kwargs is not None)
     using = router.db_for_write(DeadLetter)
     with transaction.atomic(using=using):
         closed = {"requeued_as": message.task_id, **_closing(by)}
         if not _move(letter, DeadLetter.State.OPEN, DeadLetter.State.REQUEUED, **closed):
             return _sent_before(letter)
-        record_queued(
-            message.task_id,
-            letter.task,
-            message.args,
-            message.kwargs,
-            letter.queue,
-            root_id=letter.root_id,
-            retried_from=letter.task_id,
-        )
-        transaction.on_commit(lambda: _publish(message), using=using)
+        record_queued(message)
+        transaction.on_commit(lambda: _publish(letter, message), using=using)
     letter.refresh_from_db(using=using)
     return message.task_id
 
@@ -112,14 +108,6 @@ def discard(letter: DeadLetter | int, by: object = None) -> bool:
     return is_done
 
 
-@dataclass(frozen=True, slots=True)
-class _Message:
-    letter: DeadLetter
-    task_id: str
-    args: list[Any]
-    kwargs: dict[str, Any]
-
-
 def _loaded(letter: DeadLetter | int) -> DeadLetter:
     if isinstance(letter, DeadLetter):
         return letter
@@ -152,14 +140,13 @@ def _refuse_not_json(letter: DeadLetter, name: str, value: object) -> None:
         raise NotSendableError(letter, f"{name} is not JSON: {error}.") from error
 
 
-def _refuse_unsendable(message: _Message, *, is_edited: bool) -> None:
-    letter = message.letter
+def _refuse_unsendable(letter: DeadLetter, message: Message, *, is_edited: bool) -> None:
     if letter.is_sendable:
         return
     if not is_edited:
         problem = f"{letter.not_sendable_reason} Give the arguments to send it with."
         raise NotSendableError(letter, problem)
-    if not is_as_sent(message.args) or not is_as_sent(message.kwargs):
+    if not is_as_sent([message.args, message.kwargs]):
         problem = f"{letter.not_sendable_reason} Replace each placeholder that is left."
         raise NotSendableError(letter, problem)
 
@@ -172,40 +159,24 @@ def _sent_before(letter: DeadLetter) -> str:
     return letter.requeued_as
 
 
-def _publish(message: _Message) -> None:
+def _publish(letter: DeadLetter, message: Message) -> None:
     try:
-        _send(message)
+        send(message)
     except Exception as error:
-        _reopen(message)
+        _reopen(letter, message)
         if isinstance(error, TypeError):
-            raise NotSendableError(message.letter, f"{error}.") from error
+            raise NotSendableError(letter, f"{error}.") from error
         raise
-    facts = {**_facts(message.letter), "requeued_as": message.task_id}
+    facts = {**_facts(letter), "requeued_as": message.task_id}
     logger.info("recurring_jobs.dead_letter.requeued", extra=facts)
 
 
-def _send(message: _Message) -> None:
-    letter = message.letter
-    send(
-        letter.task,
-        message.args,
-        message.kwargs,
-        retried_from=letter.task_id,
-        sent_headers=letter.headers,
-        task_id=message.task_id,
-        root_id=letter.root_id or None,
-        **said_again(letter.options, letter.queue),
-    )
-
-
-def _reopen(message: _Message) -> None:
-    letter = message.letter
+def _reopen(letter: DeadLetter, message: Message) -> None:
     using = router.db_for_write(DeadLetter)
     with transaction.atomic(using=using):
         closed = {"requeued_as": "", "closed_by": "", "closed_at": None}
         _move(letter, DeadLetter.State.REQUEUED, DeadLetter.State.OPEN, **closed)
-        queued = Run.objects.using(using).filter(pk=message.task_id, state=RunState.QUEUED.value)
-        queued.delete()
+        forget(message)
     letter.refresh_from_db(using=using)
 
 

@@ -74,20 +74,22 @@ def settle_loss(
     silent_for: timedelta | None = None,
 ) -> OnLost | None:
     """
-    Deal with *run* of *task*, whose worker was lost; return how, or None if that is done.
+    Deal with *run* of *task*, whose worker or sender was lost; return how, or None if that is done.
 
     By compare-and-set one of any number of processes does, and only where the run still
     has the holder that was read, silent for *silent_for* where that is given. A run that
     is to go on is sent by calling *send*; where that raises, whoever next finds the run
-    silent sends it. Any other is left for ``give_up``.
+    silent sends it. Any other is left for ``give_up``. One that was never sent goes on
+    whatever the task says of losses.
     """
     token = uuid4().hex
     is_crash = run.state == RunState.RUNNING.value
+    is_unsent = run.state == RunState.QUEUED.value
     if not rows.claim_lost(run, token, silent_for=silent_for):
         return None
     crashes = run.crashes + is_crash
     outcome = on_loss(
-        OnLost(getattr(task, "on_lost", OnLost.LOST)),
+        OnLost.RETRY if is_unsent else OnLost(getattr(task, "on_lost", OnLost.LOST)),
         crashes=crashes,
         max_crashes=getattr(task, "max_crashes", 1),
         is_sendable=is_sendable,
@@ -102,13 +104,17 @@ def settle_loss(
         run_lost.send_robust(sender=run.task, run_id=run.pk, **told)
     if outcome is OnLost.RETRY:
         send()
-        rows.give_back(run.pk, token)
+        rows.give_back(run.pk, token, may_come_twice=isinstance(task, BaseTaskWithRetry))
     return outcome
 
 
 def loss_of(task: Any, crashes: int, *, is_sendable: bool = True) -> RunLostError:
-    """Return the error that a run of *task* ends with that was lost *crashes* times."""
-    if getattr(task, "on_lost", OnLost.LOST) != OnLost.RETRY:
+    """
+    Return the error that a run of *task* ends with that was lost *crashes* times.
+
+    None at all: it was lost before it was sent.
+    """
+    if crashes and getattr(task, "on_lost", OnLost.LOST) != OnLost.RETRY:
         return RunLostError(crashes)
     if not is_sendable:
         return RunLostError(crashes, "Its arguments are not stored as they were sent.")

@@ -21,7 +21,7 @@ from recurring_jobs.runs.execution import execution_of, facts_of
 from recurring_jobs.runs.locks import Holder, Lock
 from recurring_jobs.runs.models import Run
 from recurring_jobs.runs.overlap import WAIT, overlap_key, overlap_policy
-from recurring_jobs.runs.rows import insert_run, new_run
+from recurring_jobs.runs.rows import comes_back, insert_run, new_run
 from recurring_jobs.runs.states import RunState
 from recurring_jobs.runs.task import seconds_until
 from recurring_jobs.signals import run_skipped
@@ -185,11 +185,20 @@ class Place:
         except Exception as error:
             # As Celery does with a retry that cannot be sent; it becomes a dead letter.
             raise Reject(error, requeue=False) from error
+        self._expect(delay)
         owner = holder.owner if holder is not None else ""
         facts = {**facts_of(self._task, request), "holder": owner, "delay": delay}
         logger.info("recurring_jobs.run.waits", extra=facts)
         reason = "Its lock is another's; it comes back."
         raise Ignore(reason)
+
+    def _expect(self, delay: float) -> None:
+        try:
+            comes_back(self._request.id, delay)
+        except DatabaseError:
+            # Its message is out all the same.
+            facts = facts_of(self._task, self._request)
+            logger.exception("recurring_jobs.run.not_recorded", extra=facts)
 
 
 def find_place(task: Any) -> bool:

@@ -77,7 +77,14 @@ class Run(models.Model):
         _("heartbeat at"),
         null=True,
         blank=True,
-        help_text=_("Last sign of life of the worker, by the clock of the database."),
+        help_text=_("Last sign of life of its worker or sender, by the clock of the database."),
+    )
+    resend_at = models.DateTimeField(
+        _("sent again at"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("Unless a worker has begun it by then. Empty: it waits as long as it takes."),
     )
     cancel_requested_at = models.DateTimeField(
         _("asked to stop at"),
@@ -117,6 +124,7 @@ class Run(models.Model):
             models.Index(fields=["state", "created_at"], name="recurring_jobs_run_state"),
             models.Index(fields=["task", "created_at"], name="recurring_jobs_run_task"),
             models.Index(fields=["state", "heartbeat_at"], name="recurring_jobs_run_beats"),
+            models.Index(fields=["resend_at"], name="recurring_jobs_run_resend"),
         ]
         constraints = [
             models.CheckConstraint(

@@ -23,6 +23,10 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Return the runs that may still go on."""
         return self.filter(state__in=[state for state in RunState if not state.is_final])
 
+    def waiting(self) -> RunQuerySet:
+        """Return the runs that no worker has: in the queue, or between two attempts."""
+        return self.filter(state__in=[RunState.QUEUED.value, RunState.RETRYING.value])
+
     def ended(self) -> RunQuerySet:
         """Return the runs that have come to a final state."""
         return self.filter(state__in=[state for state in RunState if state.is_final])
@@ -35,13 +39,16 @@ class RunQuerySet(models.QuerySet["Run"]):
         """
         Return the runs whose holder gave no sign of life for *lease*, the longest first.
 
-        Those are runs whose worker was lost, and lost runs that were about to be sent
-        again when whoever did so was lost as well.
+        Those are runs whose worker was lost, and runs that were about to be sent, or sent
+        again, when whoever did so was lost.
         """
-        held = [RunState.RUNNING.value, RunState.RETRYING.value]
-        return self.filter(state__in=held, heartbeat_at__lt=DatabaseNow() - lease).order_by(
-            "heartbeat_at"
-        )
+        silent = self.unfinished().filter(heartbeat_at__lt=DatabaseNow() - lease)
+        return silent.order_by("heartbeat_at")
+
+    def not_begun(self) -> RunQuerySet:
+        """Return the runs whose message is to be sent again by now, the longest due first."""
+        due = self.waiting().filter(holder="", resend_at__lte=DatabaseNow())
+        return due.order_by("resend_at")
 
 
 class DeadLetterQuerySet(models.QuerySet["DeadLetter"]):
@@ -91,9 +98,11 @@ if TYPE_CHECKING:
         """The manager of runs."""
 
         def unfinished(self) -> RunQuerySet: ...
+        def waiting(self) -> RunQuerySet: ...
         def ended(self) -> RunQuerySet: ...
         def for_task(self, task: str) -> RunQuerySet: ...
         def silent_for(self, lease: timedelta) -> RunQuerySet: ...
+        def not_begun(self) -> RunQuerySet: ...
 
     class DeadLetterManager(ManagerOf["DeadLetter", DeadLetterQuerySet]):
         """The manager of dead letters."""

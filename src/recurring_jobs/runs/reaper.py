@@ -1,4 +1,4 @@
-"""Looks for runs whose worker was lost; any number of processes do, in a thread each."""
+"""Looks for runs whose worker or sender was lost; any number of processes do, in a thread each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kombu.exceptions import OperationalError
 
 from recurring_jobs import tallies
 from recurring_jobs.conf import conf
-from recurring_jobs.runs import headers
+from recurring_jobs.runs import headers, rows
 from recurring_jobs.runs.arguments import is_as_sent
 from recurring_jobs.runs.endings import give_up, loss_of, settle_loss
 from recurring_jobs.runs.execution import execution_of
@@ -28,6 +28,7 @@ from recurring_jobs.runs.presence import Presence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
 
     from celery import Celery
 
@@ -55,12 +56,29 @@ def reap(app: Celery | None = None) -> int:
 
     Each is taken by compare-and-set, so that of any number of processes one deals with
     it; then it is sent again, kept as a dead letter or shown as lost, as its task says.
+    One that whoever asked for it did not come to send is sent.
     Runs of tasks that this process does not know are left to one that does.
     """
     app = app or current_app
     silent = Run.objects.using(router.db_for_write(Run)).silent_for(lease())
     known = silent.filter(task__in=[name for name in app.tasks if name])[:BATCH]
     return sum(_deal_with(run, app.tasks[run.task]) for run in known)
+
+
+def resend(app: Celery | None = None) -> int:
+    """
+    Send runs again that no worker has begun within ``RESEND_AFTER``; return how many.
+
+    Where their message was only late, the second one starts nothing. Those whose arguments
+    were not stored as they were sent wait on.
+    """
+    after = conf.resend_after
+    if after is None:
+        return 0
+    app = app or current_app
+    due = Run.objects.using(router.db_for_write(Run)).not_begun()
+    known = due.filter(task__in=[name for name in app.tasks if name])[:BATCH]
+    return sum(_send_late(run, app.tasks[run.task], after) for run in known)
 
 
 class Reaper:
@@ -115,6 +133,7 @@ class Reaper:
             self._tell(now)
             if now - self._in_sight_since >= lease().total_seconds():
                 reap(self._app)
+                resend(self._app)
             else:
                 Run.objects.using(router.db_for_write(Run)).silent_for(lease()).exists()
         except DatabaseError as error:
@@ -152,7 +171,7 @@ class Reaper:
 
 
 def _deal_with(run: Run, task: Any) -> bool:
-    is_sendable = all(is_as_sent(stored) for stored in (run.args, run.kwargs, run.options))
+    is_sendable = _is_sendable(run)
     crashes = run.crashes + (run.state == Run.State.RUNNING)
     try:
         outcome = settle_loss(
@@ -167,13 +186,35 @@ def _deal_with(run: Run, task: Any) -> bool:
         facts = {"task": run.task, "run_id": run.pk}
         logger.warning("recurring_jobs.reaper.broker_away", extra=facts, exc_info=True)
         return True
+    except TypeError as error:
+        # The task refuses these arguments: always, or since it was changed.
+        _end(run, task, error)
+        return True
     if outcome in {OnLost.DEAD_LETTER, OnLost.LOST}:
         _end(run, task, loss_of(task, crashes, is_sendable=is_sendable))
     return outcome is not None
 
 
-def _send(task: Any, run: Run) -> None:
-    options = dict(run.options)
+def _send_late(run: Run, task: Any, after: timedelta) -> bool:
+    if not rows.wait_longer(run, after) or not _is_sendable(run):
+        return False
+    facts = {"task": run.task, "run_id": run.pk}
+    logger.warning("recurring_jobs.run.not_begun", extra=facts)
+    try:
+        _send(task, run, retries=run.next_attempt - 1)
+    except (OperationalError, OSError, TypeError):
+        # It will be due again, when it is twice as old.
+        logger.warning("recurring_jobs.run.not_sent", extra=facts, exc_info=True)
+        return False
+    return True
+
+
+def _is_sendable(run: Run) -> bool:
+    return all(is_as_sent(stored) for stored in (run.args, run.kwargs, run.options))
+
+
+def _send(task: Any, run: Run, **changed: Any) -> None:
+    options = {**run.options, **changed}
     sent = {**(options.pop("headers", None) or {}), headers.TRACKED: True}
     task.apply_async(
         tuple(run.args),

@@ -172,7 +172,8 @@ def on_retry(sender: Any, request: Any, reason: Retry | None = None, **_: Any) -
     if kept:
         execution = execution_of(sender, request)
         exception = failures.sentence(execution, reason.exc)
-        _tell(request, partial(rows.retry_run, execution, exception=exception))
+        comes_in = delay if _is_same(reason, request) else None
+        _tell(request, partial(rows.retry_run, execution, exception=exception, delay=comes_in))
         tallies.count("retries", execution.task)
     logger.info(
         "recurring_jobs.run.retried",
@@ -286,6 +287,15 @@ def _tell(request: Any, tell: Callable[[], object]) -> None:
     else:
         if hold is not None:
             heart.let_go(hold)
+
+
+def _is_same(reason: Retry, request: Any) -> bool:
+    """Return whether the next attempt has the arguments of the one that has failed."""
+    following = getattr(reason, "sig", None)
+    if following is None:
+        return False
+    same = list(following.args) == list(request.args or ())
+    return same and dict(following.kwargs) == dict(request.kwargs or {})
 
 
 def _is_in_transaction() -> bool:

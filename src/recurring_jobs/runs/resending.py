@@ -13,7 +13,7 @@ from recurring_jobs.runs import headers
 from recurring_jobs.runs.arguments import is_as_sent
 from recurring_jobs.runs.execution import said_again
 from recurring_jobs.runs.models import DeadLetter, Run
-from recurring_jobs.runs.sending import record_queued, send
+from recurring_jobs.runs.sending import Message, forget, record_queued, send
 from recurring_jobs.runs.states import RunState
 
 if TYPE_CHECKING:
@@ -40,22 +40,27 @@ def send_again(
     open dead letter, which is what to send, or does not hold the arguments as they were.
     """
     using = router.db_for_write(Run)
-    chosen = (
-        list(run.args if args is None else args),
-        dict(run.kwargs if kwargs is None else kwargs),
-    )
-    _refuse_unsendable(run, *chosen)
+    stored = run.options if is_as_sent(run.options) else {}
+    sent = (stored.get("headers") or {}).items()
     identity = f"recurring_jobs:again:{run.pk}:{once}"
-    task_id = str(uuid5(NAMESPACE_URL, identity) if once else uuid4())
+    message = Message(
+        task_id=str(uuid5(NAMESPACE_URL, identity) if once else uuid4()),
+        task=run.task,
+        args=list(run.args if args is None else args),
+        kwargs=dict(run.kwargs if kwargs is None else kwargs),
+        queue=run.queue,
+        root_id=run.root_id or run.pk,
+        retried_from=run.pk,
+        headers={name: value for name, value in sent if name not in headers.OWN},
+        options=said_again(stored, run.queue),
+    )
+    _refuse_unsendable(run, message)
     with transaction.atomic(using=using):
-        root = run.root_id or run.pk
         # Of any number of calls at once one makes the row, and sends.
-        _row, is_first = record_queued(
-            task_id, run.task, *chosen, run.queue, root_id=root, retried_from=run.pk
-        )
+        _row, is_first = record_queued(message)
         if is_first:
-            transaction.on_commit(lambda: _publish(run, task_id, *chosen), using=using)
-    return task_id
+            transaction.on_commit(lambda: _publish(run, message), using=using)
+    return message.task_id
 
 
 def not_sendable_reason(run: Run) -> str:
@@ -67,36 +72,24 @@ def not_sendable_reason(run: Run) -> str:
     return ""
 
 
-def _refuse_unsendable(run: Run, args: list[Any], kwargs: dict[str, Any]) -> None:
+def _refuse_unsendable(run: Run, message: Message) -> None:
     if not RunState(run.state).is_final:
         raise RunGoesOnError(run, run.state)
     letters = DeadLetter.objects.using(router.db_for_write(DeadLetter)).open()
     if letters.filter(task_id=run.pk).exists():
         raise NotSendableError(run, "it has an open dead letter. Send that one.", kind="Run")
-    if not is_as_sent([args, kwargs]):
+    if not is_as_sent([message.args, message.kwargs]):
         problem = "its arguments were not kept as they were sent. Give them anew."
         raise NotSendableError(run, problem, kind="Run")
 
 
-def _publish(run: Run, task_id: str, args: list[Any], kwargs: dict[str, Any]) -> None:
-    stored = run.options if is_as_sent(run.options) else {}
-    sent = (stored.get("headers") or {}).items()
+def _publish(run: Run, message: Message) -> None:
     try:
-        send(
-            run.task,
-            args,
-            kwargs,
-            retried_from=run.pk,
-            sent_headers={name: value for name, value in sent if name not in headers.OWN},
-            task_id=task_id,
-            root_id=run.root_id or run.pk,
-            **said_again(stored, run.queue),
-        )
+        send(message)
     except Exception as error:
-        rows = Run.objects.using(router.db_for_write(Run))
-        rows.filter(pk=task_id, state=RunState.QUEUED.value).delete()
+        forget(message)
         if isinstance(error, TypeError):  # the task refuses these arguments
             raise NotSendableError(run, f"{error}.", kind="Run") from error
         raise
-    facts = {"task": run.task, "run_id": run.pk, "sent_as": task_id}
+    facts = {"task": run.task, "run_id": run.pk, "sent_as": message.task_id}
     logger.info("recurring_jobs.run.sent_again", extra=facts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, connections, router, transaction
@@ -11,6 +12,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from recurring_jobs import tallies
+from recurring_jobs.conf import conf
 from recurring_jobs.runs import failures
 from recurring_jobs.runs.clock import DatabaseNow
 from recurring_jobs.runs.execution import tracebacks_of
@@ -19,7 +21,6 @@ from recurring_jobs.runs.states import RunState, states_before
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-    from datetime import timedelta
 
     from recurring_jobs.runs.execution import Execution
     from recurring_jobs.runs.querysets import RunQuerySet
@@ -38,6 +39,7 @@ def start_run(execution: Execution) -> bool:
         "pid": execution.pid,
         "holder": execution.holder,
         "heartbeat_at": DatabaseNow(),
+        "resend_at": None,
     }
     return _put(
         execution,
@@ -60,9 +62,35 @@ def end_run(execution: Execution, state: RunState, *, exception: str = "") -> bo
     return is_believed
 
 
-def retry_run(execution: Execution, *, exception: str) -> bool:
-    """Record that the attempt has failed and another follows; see ``end_run``."""
-    return _report(execution, RunState.RETRYING, {"exception": exception, "heartbeat_at": None})
+def retry_run(execution: Execution, *, exception: str, delay: float | None = None) -> bool:
+    """
+    Record that the attempt has failed and another follows; see ``end_run``.
+
+    The other has the same message and is due in *delay* seconds; None: it has its own.
+    """
+    is_same = delay is not None and not execution.is_replacement
+    values = {"exception": exception, "heartbeat_at": None}
+    may_come_twice = is_same and not execution.cannot_be_stopped
+    resend_at = resend_time(delay or 0.0) if may_come_twice else None
+    return _report(execution, RunState.RETRYING, {**values, "resend_at": resend_at})
+
+
+def resend_time(delay: float = 0.0) -> Any:
+    """Return when to send a message again that is due in *delay* seconds; None: never."""
+    after = conf.resend_after
+    return None if after is None else DatabaseNow() + (after + timedelta(seconds=delay))
+
+
+def wait_longer(run: Run, least: timedelta) -> bool:
+    """
+    Have *run*, which is to be sent again, wait until it is twice as old, for *least* or longer.
+
+    Return whether it was still as it was read: then it is this caller's to send.
+    """
+    longer = max(least, timezone.now() - run.created_at)
+    seen = Run.objects.using(router.db_for_write(Run)).not_begun()
+    same = seen.filter(pk=run.pk, state=run.state, resend_at=run.resend_at)
+    return bool(same.update(resend_at=DatabaseNow() + longer))
 
 
 def beat(held: dict[str, str]) -> set[str]:
@@ -90,8 +118,9 @@ def claim_lost(run: Run, holder: str, *, silent_for: timedelta | None = None) ->
     if silent_for is not None:
         seen = seen.silent_for(silent_for)
     is_crash = run.state == RunState.RUNNING.value
+    is_unsent = run.state == RunState.QUEUED.value
     taken = seen.filter(pk=run.pk, state=run.state, holder=run.holder).update(
-        state=RunState.RETRYING.value,
+        state=run.state if is_unsent else RunState.RETRYING.value,
         next_attempt=F("attempt") if is_crash else F("next_attempt"),
         crashes=F("crashes") + int(is_crash),
         holder=holder,
@@ -100,17 +129,26 @@ def claim_lost(run: Run, holder: str, *, silent_for: timedelta | None = None) ->
     return bool(taken)
 
 
-def give_back(run_id: str, holder: str) -> None:
-    """Record that *holder* has sent the lost run again; a worker may have begun it by now."""
-    rows = Run.objects.using(router.db_for_write(Run))
-    rows.filter(pk=run_id, holder=holder, state=RunState.RETRYING.value).update(
-        holder="", heartbeat_at=None
+def give_back(run_id: str, holder: str, *, may_come_twice: bool) -> None:
+    """Record that *holder* has sent the lost run; a worker may have begun it by now."""
+    waiting = Run.objects.using(router.db_for_write(Run)).waiting()
+    waiting.filter(pk=run_id, holder=holder).update(
+        holder="", heartbeat_at=None, resend_at=resend_time() if may_come_twice else None
     )
+
+
+def comes_back(run_id: str, delay: float) -> None:
+    """Record that the run *run_id*, which waits for another, has sent itself on in *delay* s."""
+    resend_at = resend_time(delay)
+    if resend_at is not None:
+        waiting = Run.objects.using(router.db_for_write(Run)).waiting()
+        waiting.filter(pk=run_id, holder="").update(resend_at=resend_at)
 
 
 def reopen_run(execution: Execution) -> None:
     """Open the attempt for another start: its worker ends it, and its message comes back."""
     again = {"next_attempt": execution.attempt, "heartbeat_at": None, "holder": ""}
+    again["resend_at"] = None if execution.cannot_be_stopped else resend_time()
     rows = _of_holder(execution) if execution.holder else _of_worker(execution)
     _update(rows, RunState.RETRYING, again)
 

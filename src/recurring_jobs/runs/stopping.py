@@ -53,8 +53,7 @@ def cancel(run: Run, *, by: object = None, kill: bool = False) -> Cancelled:
     }
     outcome = Cancelled.ASKED
     # Held between two attempts means that somebody is sending it again at this moment.
-    waiting = [RunState.QUEUED.value, RunState.RETRYING.value]
-    if rows.filter(state__in=waiting, holder="").update(**ended):
+    if rows.waiting().filter(holder="").update(**ended):
         locks.free_run(run.pk)
         tallies.count("runs", run.task, RunState.SKIPPED.value)
         _drop_message(run)

@@ -110,7 +110,9 @@ def _lost(using: str) -> Iterator[str]:
 def _misplaced(using: str) -> Iterator[str]:
     for name, state in _named(_fires(using).filter(state__in=_OPEN, due_at=None)):
         yield f"{name} is {state}, and no beat will look at it."
-    for name, state in _named(_fires(using).exclude(state__in=_OPEN).exclude(due_at=None)):
+    # With RESEND_AFTER they look whether what was published has begun.
+    done = _fires(using).exclude(state__in=(*_OPEN, Fire.State.PUBLISHED))
+    for name, state in _named(done.exclude(due_at=None)):
         yield f"{name} is {state}, and beats still look at it."
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from recurring_jobs.inspection import resend, resend_all
+from recurring_jobs.inspection import requeue_letter, requeue_letters
 from recurring_jobs.management.subcommands.base import (
     WRONG_USE,
     Subcommand,
@@ -155,9 +155,9 @@ class _Requeue(_Change):
         letters = self.chosen(options)
         edited = _edited_arguments(options)
         if edited:
-            self.tell(options, {"sent_as": resend(letters.get(), by=_WHO, **edited)})
+            self.tell(options, {"sent_as": requeue_letter(letters.get(), by=_WHO, **edited)})
             return
-        done = resend_all(letters, by=_WHO)
+        done = requeue_letters(letters, by=_WHO)
         for error in done.refused:
             self.err.write(str(error))
         self.tell(options, {"sent": len(done.task_ids), "refused": len(done.refused)})

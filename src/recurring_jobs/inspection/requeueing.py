@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from recurring_jobs.models import DeadLetter
 
 
-def resend(
+def requeue_letter(
     letter: DeadLetter,
     *,
     args: Sequence[Any] | None = None,
@@ -43,7 +43,7 @@ def resend(
         return dead_letters.requeue(letter, args=args, kwargs=kwargs, by=by)
 
 
-def resend_all(letters: QuerySet[DeadLetter], *, by: object = None) -> dead_letters.Requeued:
+def requeue_letters(letters: QuerySet[DeadLetter], *, by: object = None) -> dead_letters.Requeued:
     """
     Send each open one of *letters* again; return what was and was not.
 
