@@ -181,8 +181,8 @@ class TestBeats:
         """
         It is told to whoever begins the next run; those that run stay alive.
         """
-        heart, hold = Heart(), Hold("run-1")
-        heart.beat, beaten = lambda: beaten.set(), threading.Event()
+        heart, hold, beaten = Heart(), Hold("run-1"), threading.Event()
+        heart.beat = beaten.set
         settings.RECURRING_JOBS = {"HEARTBEAT": timedelta(seconds=1)}
         heart.hold(hold)
 
