@@ -103,6 +103,23 @@ def test_hostile_text_is_escaped_on_every_page(boss):
         assert "<b>" not in html, url
 
 
+def test_pages_say_when_something_is_sent_again(boss):
+    """
+    With RESEND_AFTER a run that waits, and a fire without a run, have a time for it.
+
+    What has ended or begun is not sent again, whatever time its row has kept.
+    """
+    at = datetime(2031, 5, 6, 7, 8, tzinfo=UTC)
+    schedule = make_schedule("nightly")
+    begun = make_fire(schedule, days_ago=1, due_at=at)
+    waits = [make_run("retrying", resend_at=at), make_fire(schedule, due_at=at)]
+    done = [make_run("failed", resend_at=at), make_run(fire=begun), begun]
+
+    says = {row: at.isoformat() in boss.get(page_url(row)).content.decode() for row in waits + done}
+
+    assert says == dict.fromkeys(waits, True) | dict.fromkeys(done, False)
+
+
 @pytest.mark.parametrize("model", LISTS)
 @pytest.mark.parametrize(
     "query",

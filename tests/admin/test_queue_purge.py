@@ -89,7 +89,7 @@ def test_question_says_what_would_be_lost(boss, app):
 
 def test_question_says_what_comes_back(boss, app, settings):
     """
-    With RESEND_AFTER a purge ends nothing that is on record, and says how to.
+    With RESEND_AFTER a purge ends nothing that is on record, and says how to end a run.
     """
     settings.RECURRING_JOBS = {**settings.RECURRING_JOBS, "RESEND_AFTER": timedelta(minutes=5)}
     send(app, app.conf.task_default_queue, 1)
@@ -97,7 +97,8 @@ def test_question_says_what_comes_back(boss, app, settings):
     question = boss.post(URL, {"queue": app.conf.task_default_queue})
 
     text = question.content.decode()
-    assert "What is on record is sent again after a while. To end it, cancel it." in text
+    assert "Fires and runs on record are sent again after a while." in text
+    assert "To end a run, cancel it." in text
 
 
 def test_queue_is_purged_once_and_on_record(boss, app):

@@ -116,7 +116,7 @@ class FireAdmin(RecordAdmin):
         (None, {"fields": ("schedule_link", "nominal_time", "kind", "outcome", "reason", "run")}),
         (
             gettext_lazy("On record"),
-            {"fields": ("stands_for", "claimed", "published", "delay")},
+            {"fields": ("stands_for", "claimed", "published", "delay", "sent_again")},
         ),
     )
 
@@ -156,6 +156,11 @@ class FireAdmin(RecordAdmin):
     @admin.display(description=gettext_lazy("sent after"))
     def delay(self, obj: Fire) -> str:
         return shown.duration(obj.published_at - obj.nominal_at if obj.published_at else None)
+
+    @admin.display(description=gettext_lazy("sent again at"))
+    def sent_again(self, obj: Fire) -> SafeString | str:
+        is_awaited = obj.state == Fire.State.PUBLISHED and getattr(obj, "run_shown", None) is None
+        return shown.moment(obj.due_at if is_awaited else None)
 
     @admin.display(description=gettext_lazy("run"))
     def run(self, obj: Fire) -> SafeString | str:

@@ -128,7 +128,7 @@ def purge_url(request: HttpRequest, site: str) -> str:
 
 def _notice(queue: str) -> str:
     if conf.resend_after is not None:
-        return _("What is on record is sent again after a while. To end it, cancel it.")
+        return _("Fires and runs on record are sent again after a while. To end a run, cancel it.")
     waiting = count_up_to(Run.objects.filter(state=Run.State.QUEUED, queue=queue))
     text = ngettext(
         "%(count)d run on record waits in it, and stays queued until somebody cancels it.",

@@ -22,6 +22,7 @@ from recurring_jobs.admin.rights import VIEW_ARGUMENTS, VIEW_TRACEBACKS, Guarded
 from recurring_jobs.admin.run_actions import Cancel, SendAgain
 from recurring_jobs.models import DeadLetter, Run, TaskLock
 from recurring_jobs.runs.failures import earlier_tracebacks
+from recurring_jobs.runs.states import RunState
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -81,7 +82,7 @@ class RunAdmin(PurgesMixin, ObjectActionsMixin, GuardedMixin, RecordAdmin):
             {
                 "fields": (
                     *("created", "started", "finished", "took", "heartbeat"),
-                    *("worker", "pid", "queue"),
+                    *("sent_again", "worker", "pid", "queue"),
                 )
             },
         ),
@@ -134,6 +135,10 @@ class RunAdmin(PurgesMixin, ObjectActionsMixin, GuardedMixin, RecordAdmin):
     @admin.display(description=gettext_lazy("heartbeat"))
     def heartbeat(self, obj: Run) -> SafeString | str:
         return shown.moment(obj.heartbeat_at)
+
+    @admin.display(description=gettext_lazy("sent again at"))
+    def sent_again(self, obj: Run) -> SafeString | str:
+        return shown.moment(None if RunState(obj.state).is_final else obj.resend_at)
 
     @admin.display(description=gettext_lazy("took"))
     def took(self, obj: Run) -> str:
