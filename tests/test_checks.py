@@ -76,7 +76,11 @@ def test_missing_app(number, app):
         ),
         (
             {"BEAT_BATCH_SIZE": "200"},
-            "RECURRING_JOBS['BEAT_BATCH_SIZE'] is '200' (str). Give a int.",
+            "RECURRING_JOBS['BEAT_BATCH_SIZE'] is '200' (str). Give an int.",
+        ),
+        (
+            {"RESEND_AFTER": 3},
+            "RECURRING_JOBS['RESEND_AFTER'] is 3 (int). Give a timedelta or None.",
         ),
         (
             {"TRACK_RUNS": "some"},
@@ -87,7 +91,7 @@ def test_missing_app(number, app):
             "RECURRING_JOBS['…'] cannot be read: RECURRING_JOBS is ['TRACK_RUNS'], not a dict.",
         ),
     ],
-    ids=["unknown key", "wrong type", "wrong value", "not a dict"],
+    ids=["unknown key", "wrong type", "neither type", "wrong value", "not a dict"],
 )
 def test_wrong_setting(settings, value, problem):
     """

@@ -103,7 +103,7 @@ def test_sensitive_keys_may_be_any_collection(settings, value):
 @pytest.mark.parametrize(
     ("key", "value", "problem"),
     [
-        ("BEAT_BATCH_SIZE", "7", "RECURRING_JOBS['BEAT_BATCH_SIZE'] is '7' (str). Give a int."),
+        ("BEAT_BATCH_SIZE", "7", "RECURRING_JOBS['BEAT_BATCH_SIZE'] is '7' (str). Give an int."),
         (
             "API_TASK_RATES",
             {"shop.pay": "6/m"},

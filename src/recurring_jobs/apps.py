@@ -21,7 +21,7 @@ class RecurringJobsConfig(AppConfig):
             # It is read for each task; what is not there takes Django ten times as long.
             settings.RECURRING_JOBS = {}
 
-        from recurring_jobs import alerts, checks, deploy_checks, patience, tallies  # noqa: F401  checks register themselves
+        from recurring_jobs import alerts, checks, deploy_checks, patience, startup, tallies  # noqa: F401  checks register themselves
         from recurring_jobs.management.after_migrate import sync_after_migrate
         from recurring_jobs.periodic import change_feed, failures
         from recurring_jobs.recurrence import links
@@ -29,6 +29,7 @@ class RecurringJobsConfig(AppConfig):
         from recurring_jobs.runs.logs import guard_logs
         from recurring_jobs.signals import run_gave_up
 
+        startup.connect()
         alerts.connect()
         patience.connect()
         recorder.connect()

@@ -105,11 +105,7 @@ def apps_are_installed() -> _Checked:
 @project_check()
 def settings_are_known() -> _Checked:
     """E003."""
-    try:
-        problems = conf.problems()
-    except SettingError as error:
-        problems = [error]
-    for problem in problems:
+    for problem in conf.problems():
         yield _error("E003", str(problem), "Correct RECURRING_JOBS in your settings.")
 
 

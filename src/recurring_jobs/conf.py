@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from types import NoneType
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -31,7 +32,7 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "KEEP_FIRES": timedelta,
     "KEEP_RUNS": timedelta,
     "OVERRIDES": Mapping,
-    "RESEND_AFTER": (timedelta, type(None)),
+    "RESEND_AFTER": (timedelta, NoneType),
     "RETRY": Mapping,
     "SCHEDULE": Mapping,
     "SENSITIVE_KEYS": (list, tuple, set, frozenset),
@@ -215,8 +216,12 @@ class Conf:
 
     def problems(self) -> list[SettingError]:
         """Return what is wrong with RECURRING_JOBS: unknown keys and values of a wrong type."""
+        try:
+            values = self._all()
+        except SettingError as error:
+            return [error]
         found = []
-        for key, value in self._all().items():
+        for key, value in values.items():
             if key not in KEYS:
                 found.append(SettingError(key, f"is not a known key.{did_you_mean(key, KEYS)}"))
             elif not isinstance(value, KEYS[key]):
@@ -262,8 +267,9 @@ class Conf:
 def _wrong_type(key: str, value: object) -> SettingError:
     expected = KEYS[key]
     kinds = expected if isinstance(expected, tuple) else (expected,)
-    names = " or ".join(kind.__name__ for kind in kinds)
-    return SettingError(key, f"is {value!r} ({type(value).__name__}). Give a {names}.")
+    names = " or ".join("None" if kind is NoneType else kind.__name__ for kind in kinds)
+    article = "an" if names[0] in "aeiou" else "a"
+    return SettingError(key, f"is {value!r} ({type(value).__name__}). Give {article} {names}.")
 
 
 conf = Conf()
