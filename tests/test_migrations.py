@@ -14,13 +14,13 @@ FILL = """
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from recurring_jobs.models import DeadLetter, Fire, Run, Schedule
-from recurring_jobs.periodic import ledger, upcoming
+from recurring_jobs.periodic import claiming, upcoming
 from tests.host.models import Todo
 every, _ = IntervalSchedule.objects.get_or_create(every=1, period="hours")
 task = PeriodicTask.objects.create(name="report", task="host.add", interval=every)
 now = timezone.now()
 upcoming.refresh(now=now, using="default")
-fires = ledger.claim_due(now=now + timezone.timedelta(hours=2), using="default", limit=9).fires
+fires = claiming.claim_due(now=now + timezone.timedelta(hours=2), using="default", limit=9).fires
 Run.objects.create(id=fires[0].task_id, task="host.add", fire=fires[0])
 DeadLetter.objects.create(task="host.add", task_id="gone")
 Todo.objects.create(title="kept", due_at=now, recurrence_rule="FREQ=DAILY")

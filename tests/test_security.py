@@ -124,8 +124,8 @@ def test_nothing_is_evaluated_and_no_shell_is_started():
 WITH_SQL = {
     "migrations/0001_initial.py",
     "periodic/change_feed.py",
+    "periodic/claiming.py",
     "periodic/clock.py",
-    "periodic/ledger.py",
     "periodic/locking.py",
     "periodic/sync.py",
     "recurrence/batch.py",

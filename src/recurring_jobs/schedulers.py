@@ -21,6 +21,7 @@ from recurring_jobs.patience import BROKER_ERRORS
 from recurring_jobs.periodic import (
     beat_fires,
     change_feed,
+    claiming,
     dispatch,
     ledger,
     locking,
@@ -166,10 +167,10 @@ class DatabaseScheduler(Scheduler):
         limit = conf.beat_batch_size
         # While the broker is away nothing is claimed: what waits then is not bound to be
         # fired, but follows its misfire policy when the broker is back.
-        overdue = ledger.overdue(now=now, using=using, limit=limit)
+        overdue = claiming.overdue(now=now, using=using, limit=limit)
         if not self._publish(self._without_copies(overdue.fires, using), using):
             return False, True
-        claims = ledger.claim_due(now=now, using=using, limit=limit)
+        claims = claiming.claim_due(now=now, using=using, limit=limit)
         held = dispatch.dispatch_due(now=now, using=using, limit=limit)
         has_broker = self._publish([*claims.fires, *held.fires], using)
         self._stop(held)

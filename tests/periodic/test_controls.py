@@ -8,7 +8,7 @@ from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
 from recurring_jobs.exceptions import BackfillTooLongError, NotFiredError
 from recurring_jobs.models import Fire, Schedule
-from recurring_jobs.periodic import controls, dispatch, ledger, upcoming
+from recurring_jobs.periodic import claiming, controls, dispatch, upcoming
 from tests.host.tasks import add
 
 pytestmark = pytest.mark.django_db
@@ -53,8 +53,8 @@ def test_pause_with_an_end_ends_by_itself(schedule):
     schedule.refresh_from_db()
     following = schedule.next_fire_at
 
-    assert ledger.claim_due(now=until, using="default", limit=9).fires == []
-    fires = ledger.claim_due(now=following, using="default", limit=9).fires
+    assert claiming.claim_due(now=until, using="default", limit=9).fires == []
+    fires = claiming.claim_due(now=following, using="default", limit=9).fires
 
     assert until <= following < until + DAY
     assert [fire.nominal_at for fire in fires] == [following]

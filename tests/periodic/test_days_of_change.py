@@ -10,7 +10,7 @@ from django.db import connection
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from recurring_jobs.models import Fire
-from recurring_jobs.periodic import ledger, upcoming
+from recurring_jobs.periodic import claiming, ledger, upcoming
 from recurring_jobs.testing import ledger_problems
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +38,7 @@ def run_through(day: date, zone: ZoneInfo) -> None:
     PeriodicTask.objects.update(date_changed=now)
     upcoming.apply_changes(now=now, using="default", limit=99)
     while (now := upcoming_fire()) <= end:
-        claims = ledger.claim_due(now=now, using="default", limit=99)
+        claims = claiming.claim_due(now=now, using="default", limit=99)
         ledger.mark_published(claims.fires, now=now, using="default")
 
 

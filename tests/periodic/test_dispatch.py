@@ -7,7 +7,7 @@ from django.db.models import F
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from recurring_jobs.models import Fire, Run, Schedule
-from recurring_jobs.periodic import dispatch, ledger, upcoming
+from recurring_jobs.periodic import claiming, dispatch, ledger, upcoming
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +30,7 @@ def set_policy(schedule: Schedule, **columns) -> None:
 
 def tick(now: datetime) -> list[datetime]:
     """Do what a beat does at *now* and return the nominal times that it publishes."""
-    claims = ledger.claim_due(now=now, using="default", limit=100)
+    claims = claiming.claim_due(now=now, using="default", limit=100)
     held = dispatch.dispatch_due(now=now, using="default", limit=100)
     fires = [*claims.fires, *held.fires]
     ledger.mark_published(fires, now=now, using="default")
@@ -136,7 +136,7 @@ def test_other_run_is_asked_to_stop_and_the_newest_fire_follows(schedule, overla
     set_policy(schedule, overlap=overlap)
     tick(NINE)
     run = begin(NINE)
-    ledger.claim_due(now=NINE + MINUTE, using="default", limit=9)
+    claiming.claim_due(now=NINE + MINUTE, using="default", limit=9)
 
     first = dispatch.dispatch_due(now=NINE + MINUTE, using="default", limit=9)
     again = dispatch.dispatch_due(

@@ -11,7 +11,7 @@ from django_celery_beat.models import (
 )
 
 from recurring_jobs.models import Fire, Schedule
-from recurring_jobs.periodic import dispatch, ledger, upcoming
+from recurring_jobs.periodic import claiming, dispatch, ledger, upcoming
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +30,7 @@ def schedule_of(task: PeriodicTask) -> Schedule:
 
 
 def claim(now: datetime, limit: int = 100) -> list[tuple[datetime, str]]:
-    claims = ledger.claim_due(now=now, limit=limit, **DEFAULT)
+    claims = claiming.claim_due(now=now, limit=limit, **DEFAULT)
     return [(fire.nominal_at, fire.state) for fire in claims.fires]
 
 
@@ -211,8 +211,8 @@ def test_batch_that_is_full_says_so():
         daily(f"report-{number}")
     upcoming.refresh(now=NINE - timedelta(hours=1), **DEFAULT)
 
-    first = ledger.claim_due(now=NINE, limit=2, **DEFAULT)
-    second = ledger.claim_due(now=NINE, limit=2, **DEFAULT)
+    first = claiming.claim_due(now=NINE, limit=2, **DEFAULT)
+    second = claiming.claim_due(now=NINE, limit=2, **DEFAULT)
 
     assert (len(first.fires), first.is_full) == (2, True)
     assert (len(second.fires), second.is_full) == (1, False)
@@ -226,12 +226,12 @@ def test_claims_of_a_dead_publisher_are_found_again():
     PeriodicTask.objects.create(name="hourly", task="t", interval=interval)
     daily()
     upcoming.refresh(now=NINE - timedelta(minutes=30), **DEFAULT)
-    fires = ledger.claim_due(now=NINE, limit=10, **DEFAULT).fires
+    fires = claiming.claim_due(now=NINE, limit=10, **DEFAULT).fires
     ledger.mark_published(fires[:1], now=NINE, **DEFAULT)
 
-    soon = ledger.overdue(now=NINE + timedelta(seconds=9), limit=9, **DEFAULT)
-    later = ledger.overdue(now=NINE + timedelta(seconds=11), limit=9, **DEFAULT)
-    at_once = ledger.overdue(now=NINE + timedelta(seconds=11), limit=9, **DEFAULT)
+    soon = claiming.overdue(now=NINE + timedelta(seconds=9), limit=9, **DEFAULT)
+    later = claiming.overdue(now=NINE + timedelta(seconds=11), limit=9, **DEFAULT)
+    at_once = claiming.overdue(now=NINE + timedelta(seconds=11), limit=9, **DEFAULT)
 
     assert soon.fires == []
     assert later.fires == fires[1:]

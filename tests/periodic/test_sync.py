@@ -15,7 +15,7 @@ from recurring_jobs.exceptions import (
     UnknownScheduleError,
 )
 from recurring_jobs.models import Schedule
-from recurring_jobs.periodic import ledger, registry, upcoming
+from recurring_jobs.periodic import claiming, registry, upcoming
 from recurring_jobs.periodic.beat_fires import mark_fired
 from recurring_jobs.periodic.beat_tables import trigger_of
 from recurring_jobs.periodic.sync import sync_schedules
@@ -485,7 +485,9 @@ def test_remaining_fires_from_settings_end_the_schedule(celery_app, settings):
     upcoming.apply_changes(now=now, using="default", limit=9)
 
     fired = [
-        len(ledger.claim_due(now=now + hours * timedelta(hours=1), using="default", limit=9).fires)
+        len(
+            claiming.claim_due(now=now + hours * timedelta(hours=1), using="default", limit=9).fires
+        )
         for hours in range(1, 5)
     ]
 

@@ -9,7 +9,7 @@ from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
 from recurring_jobs.exceptions import LedgerError
 from recurring_jobs.models import Fire, Run, Schedule
-from recurring_jobs.periodic import controls, dispatch, ledger, upcoming
+from recurring_jobs.periodic import claiming, controls, dispatch, ledger, upcoming
 from recurring_jobs.periodic.clock import database_now
 from recurring_jobs.testing import check_ledger, ledger_problems
 
@@ -32,7 +32,7 @@ def daily(*, at: datetime = TODAY - 9 * DAY, **policies) -> Schedule:
 
 def fire(now: datetime) -> list[Fire]:
     """Claim and publish what is due at *now*."""
-    fires = ledger.claim_due(now=now, using="default", limit=9).fires
+    fires = claiming.claim_due(now=now, using="default", limit=9).fires
     fires += dispatch.dispatch_due(now=now, using="default", limit=9).fires
     ledger.mark_published(fires, now=now, using="default")
     return fires
