@@ -138,8 +138,16 @@ def test_request_under_way_is_a_conflict(app, superuser):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("state", ["queued", "running", "succeeded"])
-def test_trigger_whose_process_died_is_taken_over(app, superuser, state):
+@pytest.mark.parametrize(
+    ("state", "is_told"),
+    [
+        pytest.param("queued", False, id="whether it is out is not known"),
+        pytest.param("queued", True, id="queued"),
+        pytest.param("running", True, id="running"),
+        pytest.param("succeeded", True, id="succeeded"),
+    ],
+)
+def test_trigger_whose_process_died_is_taken_over(app, superuser, state, is_told):
     """
     A repetition takes over what did not come to its end in a minute: under the same run id,
     so that there is one run, whether it was sent before or not.
@@ -147,6 +155,8 @@ def test_trigger_whose_process_died_is_taken_over(app, superuser, state):
     first = keyed(superuser, TRIGGER, BODY).json()
     KeptAnswer.objects.update(status=None, claimed_at=timezone.now() - timedelta(minutes=2))
     Run.objects.update(state=state)
+    if not is_told:
+        Run.objects.update(heartbeat_at=timezone.now())
 
     second = keyed(superuser, TRIGGER, BODY)
 
@@ -155,7 +165,7 @@ def test_trigger_whose_process_died_is_taken_over(app, superuser, state):
     assert KeptAnswer.objects.get().status == 202
     messages = waiting(app, Run.objects.get().queue)
     assert {message.headers["id"] for message in messages} == {first["id"]}
-    assert len(messages) == (2 if state == "queued" else 1)
+    assert len(messages) == (1 if is_told else 2)
 
 
 @pytest.mark.django_db

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from celery import current_app
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from recurring_jobs.inspection.triggering import trigger_task
@@ -129,6 +129,20 @@ class TestUnsent:
         (found,) = sent()
         assert (found.headers["id"], found.payload[0]) == ("asked-1", [1, 2])
 
+    def test_of_a_long_transaction_is_sent_once(self, sent):
+        """
+        Its record may be older than a lease when it is seen at the commit; then others send it.
+        """
+        run = make_run()
+        with transaction.atomic():
+            run_id = resending.send_again(run)
+            after_a_lease()
+            transaction.on_commit(reap)
+            connection.run_on_commit.reverse()  # They are quicker than the one who asked.
+
+        assert [message.headers["id"] for message in sent()] == [run_id]
+        assert Run.objects.get(pk=run_id).heartbeat_at is None
+
     def test_is_no_crash(self, sent, killed):
         """
         Nothing has run: nobody is told of a lost worker, and ``on_lost`` is not asked.
@@ -207,11 +221,18 @@ def test_two_copies_start_once(sent, monkeypatch):
     message = sending.Message("asked-1", "host.add_tracked", [1, 2])
     sending.record_queued(message)
 
+    publish = sending._publish
+
     def away(*_: Any, **__: Any) -> None:
         raise DatabaseError
 
     with monkeypatch.context() as context:
-        context.setattr("django.db.models.query.QuerySet.update", away)
+
+        def publish_at_last(message: sending.Message) -> None:
+            publish(message)
+            context.setattr("django.db.models.query.QuerySet.update", away)
+
+        context.setattr(sending, "_publish", publish_at_last)
         sending.send(message)
     after_a_lease()
     reap()

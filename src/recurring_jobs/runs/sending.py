@@ -86,9 +86,12 @@ def send(message: Message) -> None:
     """
     Send *message*, which is on record, its task known here or not.
 
-    Raise TypeError where the task refuses the arguments, and what the broker raises; call
-    ``forget`` then.
+    Not where it waited for its transaction for more than a lease, and was sent by others
+    since. Raise TypeError where the task refuses the arguments, and what the broker raises;
+    call ``forget`` then.
     """
+    if not _about_to_be_sent(message).update(heartbeat_at=DatabaseNow()):
+        return
     _publish(message)
     try:
         is_safe = isinstance(known_task(message.task), BaseTaskWithRetry)
@@ -123,7 +126,8 @@ def load_tasks(app: Celery) -> None:
 
 def _about_to_be_sent(message: Message) -> RunQuerySet:
     rows_of_it = Run.objects.using(router.db_for_write(Run))
-    return rows_of_it.filter(pk=message.task_id, state=RunState.QUEUED.value, holder="")
+    unsent = rows_of_it.filter(state=RunState.QUEUED.value, holder="", heartbeat_at__isnull=False)
+    return unsent.filter(pk=message.task_id)
 
 
 def _publish(message: Message) -> None:
