@@ -225,6 +225,26 @@ class TestRuns:
         run = Run.objects.get()
         assert (run.state, run.attempt, run.resend_at) == ("succeeded", 2, None)
 
+    @pytest.mark.parametrize(
+        ("changes", "times"),
+        [({}, 1), ({"args": [{"countdown": 2}]}, 0), ({"queue": "elsewhere"}, 0)],
+        ids=["as-it-was", "other-arguments", "another-queue"],
+    )
+    def test_retry_that_was_asked_for_is_sent_as_it_was_or_not_at_all(
+        self, jobs_clock, lost, changes, times
+    ):
+        """
+        Arguments and queue of a retry by hand are not on record before it is begun.
+        """
+        with taking("elsewhere") as take:
+            tasks.asks_again.apply_async((changes,), task_id="asked")
+            self.make_attempt(*lost())
+            assert len(lost() + take()) == 1
+            jobs_clock.move_by(AFTER + timedelta(minutes=1))
+
+            assert resend() == times
+            assert len(lost() + take()) == times
+
     def test_letter_is_sent_again(self, jobs_clock, lost):
         """
         What a person has sent is lost with the broker: it is sent once more.

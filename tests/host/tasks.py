@@ -61,6 +61,12 @@ def retries_by_hand(self) -> None:
         raise self.retry(exc=exc) from exc
 
 
+@shared_task(name="host.asks_again", bind=True, base=ApiTask, tracked=True)
+def asks_again(self, changes: dict[str, object]) -> None:
+    """Ask for a retry with *changes*."""
+    raise self.retry(countdown=1, **changes)
+
+
 @shared_task(name="host.gives_up", base=BaseTaskWithRetry)
 def gives_up() -> None:
     """End at once, as a dead letter."""

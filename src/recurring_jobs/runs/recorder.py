@@ -24,6 +24,7 @@ from recurring_jobs.runs.execution import (
     execution_of,
     facts_of,
     is_kept,
+    queue_of,
 )
 from recurring_jobs.runs.heartbeats import Hold, heart
 from recurring_jobs.runs.models import Run
@@ -290,12 +291,17 @@ def _tell(request: Any, tell: Callable[[], object]) -> None:
 
 
 def _is_same(reason: Retry, request: Any) -> bool:
-    """Return whether the next attempt has the arguments of the one that has failed."""
+    """Return whether the next attempt has the arguments and the queue of the one that failed."""
     following = getattr(reason, "sig", None)
     if following is None:
         return False
-    same = list(following.args) == list(request.args or ())
-    return same and dict(following.kwargs) == dict(request.kwargs or {})
+    here = queue_of(request.delivery_info)
+    queue = following.options.get("queue") or here
+    return (
+        list(following.args) == list(request.args or ())
+        and dict(following.kwargs) == dict(request.kwargs or {})
+        and str(getattr(queue, "name", queue)) == here
+    )
 
 
 def _is_in_transaction() -> bool:
