@@ -177,10 +177,11 @@ class Conf:
     @property
     def resend_after(self) -> timedelta | None:
         """
-        How long after its time a fire, a retry or a run may not have begun until its message
-        is sent once more, and after twice as long again; None: never.
+        How long after its time what is on record may not have begun until its message is sent
+        once more, and after twice as long again; None: never.
 
-        For a broker that may lose messages. What is purged comes back: cancel it instead.
+        On record are fires, retries of runs that are kept, and what a person sent. For a
+        broker that may lose messages. What is purged comes back: cancel it instead.
         """
         if self._read("RESEND_AFTER", None) is None:
             return None

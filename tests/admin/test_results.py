@@ -14,7 +14,7 @@ from django.utils import timezone
 from django_celery_results.models import GroupResult, TaskResult
 
 from recurring_jobs.models import Run
-from tests.admin.rows import make_letter, make_run, make_schedule
+from tests.admin.rows import make_fire, make_letter, make_run, make_schedule
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +59,23 @@ def test_list_says_how_long_it_took_and_which_schedule_sent_it(boss):
     assert "3.0\xa0s" in page
     schedule_url = reverse("admin:recurring_jobs_schedule_change", args=[schedule.pk])
     assert f'<a href="{schedule_url}">nightly report</a>' in page
+
+
+def test_what_a_result_does_not_know_its_run_does(boss):
+    """
+    Without CELERY_RESULT_EXTENDED a result has no name of its task, its schedule or worker.
+    """
+    schedule = make_schedule()
+    fire = make_fire(schedule)
+    make_run("succeeded", fire=fire, task="host.report", worker="w7@host")
+    result = make_result(fire.task_id, task_name=None, worker=None)
+
+    for page in (boss.get(LIST).content.decode(), page_of(boss, result)):
+        assert "unknown task" not in page
+        assert "host.report" in page
+        assert "w7@host" in page
+        schedule_url = reverse("admin:recurring_jobs_schedule_change", args=[schedule.pk])
+        assert f'<a href="{schedule_url}">nightly report</a>' in page
 
 
 def test_queries_do_not_grow_with_rows(boss):

@@ -63,4 +63,10 @@ def short_id(task_id: str) -> str:
 
 def result_title(result: Any) -> str:
     """Return what people call a task result: its task, and the beginning of its id."""
-    return f"{result.task_name or _('unknown task')}[{short_id(result.task_id)}]"
+    return f"{name_of_task(result) or _('unknown task')}[{short_id(result.task_id)}]"
+
+
+def name_of_task(result: Any) -> str:
+    """Return the name of the task of a result, by its run where it does not say; or nothing."""
+    run = getattr(result, "run_shown", None)
+    return str(result.task_name or (run.task if run else ""))

@@ -21,6 +21,7 @@ from recurring_jobs.admin.filters import RecentValuesFilter
 from recurring_jobs.admin.result_texts import (
     arguments_text,
     decoded,
+    name_of_task,
     read_arguments,
     result_shown,
     result_title,
@@ -135,7 +136,7 @@ class TaskResultAdmin(NamedMixin, ObjectActionsMixin, GuardedMixin, RecordAdmin)
         "shown_result": VIEW_ARGUMENTS,
         "shown_traceback": VIEW_TRACEBACKS,
     }
-    list_display = ("title", "state_badge", "done", "took", "schedule", "worker")
+    list_display = ("title", "state_badge", "done", "took", "schedule", "worker_name")
     list_display_links = ("title",)
     list_filter = (StatusFilter, TaskNameFilter, ScheduleNameFilter)
     empty_text = gettext_lazy("No result is kept yet. The result back end django-db keeps them.")
@@ -148,7 +149,7 @@ class TaskResultAdmin(NamedMixin, ObjectActionsMixin, GuardedMixin, RecordAdmin)
             None,
             {"fields": (*("title", "state_badge", "exception", "schedule", "run"), "sending")},
         ),
-        (gettext_lazy("Times"), {"fields": ("created", "started", "done", "took", "worker")}),
+        (gettext_lazy("Times"), {"fields": ("created", "started", "done", "took", "worker_name")}),
         (gettext_lazy("Arguments"), {"fields": ("shown_args", "shown_kwargs")}),
         (gettext_lazy("Result"), {"fields": ("shown_result", "shown_traceback")}),
         (gettext_lazy("On record"), {"fields": ("task_id", "content_type")}),
@@ -172,7 +173,7 @@ class TaskResultAdmin(NamedMixin, ObjectActionsMixin, GuardedMixin, RecordAdmin)
 
     @admin.display(description=gettext_lazy("task"), ordering="task_name")
     def title(self, obj: Any) -> str:
-        return obj.task_name or _("unknown task")
+        return name_of_task(obj) or _("unknown task")
 
     @admin.display(description=gettext_lazy("state"), ordering="status")
     def state_badge(self, obj: Any) -> SafeString:
@@ -203,9 +204,15 @@ class TaskResultAdmin(NamedMixin, ObjectActionsMixin, GuardedMixin, RecordAdmin)
 
     @admin.display(description=gettext_lazy("schedule"), ordering="periodic_task_name")
     def schedule(self, obj: Any) -> SafeString | str:
-        if obj.schedule_shown is None:
+        schedule: Schedule | None = obj.schedule_shown
+        if schedule is None:
             return obj.periodic_task_name or shown.NOTHING
-        return shown.link(self.admin_site, obj.schedule_shown, obj.periodic_task_name)
+        return shown.link(self.admin_site, schedule, schedule.periodic_task.name)
+
+    @admin.display(description=gettext_lazy("worker"), ordering="worker")
+    def worker_name(self, obj: Any) -> str:
+        run: Run | None = obj.run_shown
+        return obj.worker or (run.worker if run else "") or shown.NOTHING
 
     @admin.display(description=gettext_lazy("run"))
     def run(self, obj: Any) -> SafeString | str:
@@ -236,7 +243,7 @@ class TaskResultAdmin(NamedMixin, ObjectActionsMixin, GuardedMixin, RecordAdmin)
 
     @admin.display(description=gettext_lazy("traceback"))
     def shown_traceback(self, obj: Any) -> SafeString | str:
-        redactor = redactor_for(current_app.tasks.get(obj.task_name))
+        redactor = redactor_for(current_app.tasks.get(name_of_task(obj)))
         for text in (obj.task_args, obj.task_kwargs):
             redactor.redact(read_arguments(text))  # it learns the secrets that are in them
         return shown.code(redactor.redact_text(obj.traceback or ""))
@@ -271,15 +278,21 @@ class GroupResultAdmin(NamedMixin, GuardedMixin, RecordAdmin):
 
 
 def _with_connected(results: Iterable[Any]) -> list[Any]:
-    """Return *results*, each with its run and its schedule (or None), read in two queries."""
+    """
+    Return *results*, each with its run and its schedule (or None), read in two queries.
+
+    Without ``CELERY_RESULT_EXTENDED`` a result knows little, and its run the more.
+    """
     results = list(results)
-    runs = Run.objects.in_bulk([result.task_id for result in results]) if results else {}
+    whole = Run.objects.select_related("fire__schedule__periodic_task")
+    runs = whole.in_bulk([result.task_id for result in results]) if results else {}
     names = {result.periodic_task_name for result in results} - {None, ""}
     rows = Schedule.objects.filter(periodic_task__name__in=names).select_related("periodic_task")
     schedules = {row.periodic_task.name: row for row in rows} if names else {}
     for result in results:
-        result.run_shown = runs.get(result.task_id)
-        result.schedule_shown = schedules.get(result.periodic_task_name)
+        run = result.run_shown = runs.get(result.task_id)
+        fired = run.fire.schedule if run is not None and run.fire is not None else None
+        result.schedule_shown = schedules.get(result.periodic_task_name) or fired
     return results
 
 

@@ -27,7 +27,7 @@ EXIT_CODES: Final = """
 exit codes:
   0  done; for worker, beat and dev: stopped as asked
   1  the answer is no: no worker answered, no such run, the run failed, nothing purged,
-     not all is well, a queue did not get empty
+     not all is well, a queue did not get empty, a dead letter could not be sent
   2  wrong use: an unknown task, a wrong argument, a wrong declaration, no Celery app,
      a migration that was not applied
   3  the broker or the database cannot be reached

@@ -161,6 +161,8 @@ class _Requeue(_Change):
         for error in done.refused:
             self.err.write(str(error))
         self.tell(options, {"sent": len(done.task_ids), "refused": len(done.refused)})
+        if done.refused:
+            refuse(_("Not all were sent. Those that were refused stay open."))
 
 
 class _Discard(_Change):

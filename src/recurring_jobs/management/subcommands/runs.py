@@ -16,7 +16,7 @@ from recurring_jobs.management.subcommands.base import (
     read_json,
     refuse,
 )
-from recurring_jobs.models import Run
+from recurring_jobs.models import DeadLetter, Run
 
 if TYPE_CHECKING:
     import argparse
@@ -80,6 +80,11 @@ class Status(Subcommand):
         status = inspection.run_status(options["id"])
         if status is None:
             message = _("There is no run of the id %(id)r.")
+            if DeadLetter.objects.open().filter(task_id=options["id"]).exists():
+                message = _(
+                    "The run of the id %(id)r is not kept, but there is a dead letter of it: "
+                    "recurring_jobs dead-letters list --id %(id)s"
+                )
             refuse(message % {"id": options["id"]})
         self.tell(options, inspection.with_result(status, app).as_dict())
 
