@@ -221,21 +221,6 @@ def test_requeue_with_arguments_that_do_not_fit(run):
 
 
 @pytest.mark.django_db
-def test_requeue_of_what_cannot_be_sent(run):
-    """
-    What is refused is named, stays open, and makes the answer a no.
-    """
-    known = {"task": "desk.add", "is_sendable": False, "not_sendable_reason": "It held a secret."}
-    DeadLetter.objects.create(task_id="one", **known)
-
-    assert fault(run, "dead-letters", "requeue", "--all") == (
-        1,
-        "Not all were sent. Those that were refused stay open.",
-    )
-    assert DeadLetter.objects.get().state == "open"
-
-
-@pytest.mark.django_db
 def test_status_of_no_run(run):
     """
     ``status`` of an unknown id is exit code 1, and leads to the letter where there is one.

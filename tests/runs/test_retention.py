@@ -194,12 +194,16 @@ class TestManyDeadLetters:
 
     def test_what_cannot_be_sent_is_said(self, letters, capsys):
         """
-        Letters that cannot be sent as they are stay open, each with its reason.
+        Letters that cannot be sent as they are stay open, each with its reason; the answer
+        is a no.
         """
-        told, errors = self.run(capsys, "requeue", "--task", "host.add")
+        with pytest.raises(CommandError, match="Those that were refused stay open") as no:
+            self.run(capsys, "requeue", "--task", "host.add")
 
-        assert told == {"sent": 2, "refused": 1}
-        assert "secret arguments were not stored." in errors
+        said = capsys.readouterr()
+        assert no.value.returncode == 1
+        assert json.loads(said.out) == {"sent": 2, "refused": 1}
+        assert "secret arguments were not stored." in said.err
         assert DeadLetter.objects.open().count() == 2
 
     def test_those_of_last_night_are_discarded(self, letters, capsys):
