@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.live, pytest.mark.redis, pytest.mark.timeout(120)]
 
 SEND = """
 from tests.host.celery import app
-app.send_task("host.add", [1, 2], queue="{queue}")
+app.send_task("host.add", [1, 2], queue="{queue}", task_id="{run}")
 """
 #: Neither other workers nor signs of life: nothing comes but messages.
 ALONE = ("--without-gossip", "--without-mingle", "--without-heartbeat")
@@ -32,16 +32,18 @@ def test_a_worker_goes_on_after_a_quick_restart(tmp_path):
         try:
             worker = host.worker("-Q", queue, *ALONE)
             wait_until(lambda: " ready." in worker.output(), seconds=40, what="the worker")
-            host.python(SEND.format(queue=queue))
-            wait_until(lambda: "succeeded in" in worker.output(), seconds=20, what="a first run")
+            host.python(SEND.format(queue=queue, run="first"))
+            wait_until(
+                lambda: "[first] succeeded in" in worker.output(), seconds=20, what="a first run"
+            )
 
             os.kill(worker.popen.pid, signal.SIGSTOP)
             server.crash_and_recover()
             os.kill(worker.popen.pid, signal.SIGCONT)
-            host.python(SEND.format(queue=queue))
+            host.python(SEND.format(queue=queue, run="second"))
 
             wait_until(
-                lambda: worker.output().count("succeeded in") == 2,
+                lambda: "[second] succeeded in" in worker.output(),
                 seconds=40,
                 what=f"a run after the restart: {worker.output()[-3000:]}",
             )
