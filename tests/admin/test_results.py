@@ -67,7 +67,7 @@ def test_what_a_result_does_not_know_its_run_does(boss):
     """
     schedule = make_schedule()
     fire = make_fire(schedule)
-    make_run("succeeded", fire=fire, task="host.report", worker="w7@host")
+    run = make_run("succeeded", fire=fire, task="host.report", worker="w7@host")
     result = make_result(fire.task_id, task_name=None, worker=None)
 
     for page in (boss.get(LIST).content.decode(), page_of(boss, result)):
@@ -76,6 +76,8 @@ def test_what_a_result_does_not_know_its_run_does(boss):
         assert "w7@host" in page
         schedule_url = reverse("admin:recurring_jobs_schedule_change", args=[schedule.pk])
         assert f'<a href="{schedule_url}">nightly report</a>' in page
+    run_url = reverse("admin:recurring_jobs_run_change", args=[run.pk])
+    assert f"host.report[{run.pk[:8]}]</a>" in boss.get(run_url).content.decode()
 
 
 def test_queries_do_not_grow_with_rows(boss):

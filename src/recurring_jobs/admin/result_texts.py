@@ -15,6 +15,8 @@ from recurring_jobs.runs.arguments import redactor_for
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
+    from recurring_jobs.models import Run
+
 _KEY = re.compile(r"""['"]([^'"]{1,100})['"]\s*:""")
 
 
@@ -61,12 +63,11 @@ def short_id(task_id: str) -> str:
     return task_id[:8]
 
 
-def result_title(result: Any) -> str:
+def result_title(result: Any, run: Run | None) -> str:
     """Return what people call a task result: its task, and the beginning of its id."""
-    return f"{name_of_task(result) or _('unknown task')}[{short_id(result.task_id)}]"
+    return f"{name_of_task(result, run) or _('unknown task')}[{short_id(result.task_id)}]"
 
 
-def name_of_task(result: Any) -> str:
-    """Return the name of the task of a result, by its run where it does not say; or nothing."""
-    run = getattr(result, "run_shown", None)
+def name_of_task(result: Any, run: Run | None) -> str:
+    """Return the name of the task of *result*, by its *run* where it does not say; or nothing."""
     return str(result.task_name or (run.task if run else ""))

@@ -61,7 +61,7 @@ class SendResultAgain(SendAgain):
         return run
 
     def title_of(self, obj: Any) -> str:
-        return result_title(obj)
+        return result_title(obj, self.run_of(obj))
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -156,7 +156,7 @@ class TaskResultAdmin(NamedMixin, ObjectActionsMixin, GuardedMixin, RecordAdmin)
     )
 
     def title_of(self, obj: Any) -> str:
-        return result_title(obj)
+        return result_title(obj, obj.run_shown)
 
     def has_requeue_permission(self, request: HttpRequest) -> bool:
         """Return whether the person may send runs again."""
@@ -173,7 +173,7 @@ class TaskResultAdmin(NamedMixin, ObjectActionsMixin, GuardedMixin, RecordAdmin)
 
     @admin.display(description=gettext_lazy("task"), ordering="task_name")
     def title(self, obj: Any) -> str:
-        return name_of_task(obj) or _("unknown task")
+        return name_of_task(obj, obj.run_shown) or _("unknown task")
 
     @admin.display(description=gettext_lazy("state"), ordering="status")
     def state_badge(self, obj: Any) -> SafeString:
@@ -243,7 +243,7 @@ class TaskResultAdmin(NamedMixin, ObjectActionsMixin, GuardedMixin, RecordAdmin)
 
     @admin.display(description=gettext_lazy("traceback"))
     def shown_traceback(self, obj: Any) -> SafeString | str:
-        redactor = redactor_for(current_app.tasks.get(name_of_task(obj)))
+        redactor = redactor_for(current_app.tasks.get(name_of_task(obj, obj.run_shown)))
         for text in (obj.task_args, obj.task_kwargs):
             redactor.redact(read_arguments(text))  # it learns the secrets that are in them
         return shown.code(redactor.redact_text(obj.traceback or ""))

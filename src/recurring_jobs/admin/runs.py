@@ -184,7 +184,7 @@ class RunAdmin(PurgesMixin, ObjectActionsMixin, GuardedMixin, RecordAdmin):
     def result_link(self, obj: Run) -> SafeString | str:
         results: Any = apps.get_model("django_celery_results", "TaskResult")
         result = results.objects.filter(task_id=obj.pk).first()
-        return shown.link(self.admin_site, result, result_title(result) if result else None)
+        return shown.link(self.admin_site, result, result_title(result, obj) if result else None)
 
     @admin.display(description=gettext_lazy("locks held"))
     def locks_held(self, obj: Run) -> SafeString | str:
