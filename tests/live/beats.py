@@ -58,11 +58,6 @@ JOIN django_celery_beat_periodictask task ON task.id = schedule.periodic_task_id
 ORDER BY fire.nominal_at
 """
 _NOW = {"postgres": "SELECT clock_timestamp()", "mysql": "SELECT UTC_TIMESTAMP(6)"}
-_DROP_QUEUE = """
-from tests.host.celery import app
-with app.connection_for_write() as connection:
-    connection.default_channel.queue_delete({queue!r})
-"""
 
 
 class FireRow(NamedTuple):
@@ -205,7 +200,7 @@ def stage(
         for proxy in proxies:
             proxy.open()
         host.stop_all()
-        direct.python(_DROP_QUEUE.format(queue=set_up.queue))
+        direct.drop_queue(set_up.queue)
         for proxy in proxies:
             proxy.end()
 

@@ -87,6 +87,13 @@ class Process:
         return self.log.read_text(errors="replace")
 
 
+_DROP_QUEUE = """
+from tests.host.celery import app
+with app.connection_for_write() as connection:
+    connection.default_channel.queue_delete({queue!r})
+"""
+
+
 @dataclass
 class Host:
     """The host project on a database and a broker, with the processes started on it."""
@@ -129,6 +136,10 @@ class Host:
     def python(self, code: str, *, seconds: float = 60) -> str:
         """Run *code* with Django set up and return what it printed."""
         return self.manage("shell", "--no-imports", "-c", code, seconds=seconds)
+
+    def drop_queue(self, queue: str) -> None:
+        """Take *queue* away from the broker, with what is left in it."""
+        self.python(_DROP_QUEUE.format(queue=queue))
 
     def talk(self, code: str) -> Process:
         """Start *code* with Django set up, in the background; it may read what is typed."""

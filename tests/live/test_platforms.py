@@ -32,11 +32,6 @@ from recurring_jobs.testing import check_ledger
 check_ledger()
 print("sound")
 """
-_DROP = """
-from tests.host.celery import app
-with app.connection_for_write() as connection:
-    connection.default_channel.queue_delete("{queue}")
-"""
 
 
 def pairs():
@@ -74,4 +69,4 @@ def test_each_database_works_with_each_broker(tmp_path, request, fresh_database,
         assert host.python(_CHECK).strip() == "sound"
     finally:
         host.stop_all()
-        host.python(_DROP.format(queue=queue))
+        host.drop_queue(queue)

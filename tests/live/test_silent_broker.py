@@ -43,11 +43,6 @@ else:
     print("taken", "by-the-broker", flush=True)
 print(time.monotonic() - began, "seconds", flush=True)
 """
-_DROP = """
-from tests.host.celery import app
-with app.connection_for_write() as connection:
-    connection.default_channel.queue_delete("{queue}")
-"""
 
 
 @dataclass
@@ -96,7 +91,7 @@ def _stage(folder, url) -> Iterator[Stage]:
     finally:
         proxy.open()
         host.stop_all()
-        direct.python(_DROP.format(queue=queue))
+        direct.drop_queue(queue)
         proxy.end()
 
 

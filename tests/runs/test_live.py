@@ -34,12 +34,6 @@ tasks.sleeps.apply_async(task_id="hard-limit", **options)
 tasks.kills_its_worker.apply_async(({marker!r},), task_id="killed", **options)
 """
 
-DROP_QUEUE = """
-from tests.host.celery import app
-with app.connection_for_write() as connection:
-    connection.default_channel.queue_delete({queue!r})
-"""
-
 REPORT = """
 import json
 from django.core import serializers
@@ -149,4 +143,4 @@ def test_each_end_is_on_record_once(tmp_path, broker):
         assert report["runs"][new_id] == ["failed", 3, "always-fails"]
     finally:
         host.stop_all()
-        host.python(DROP_QUEUE.format(queue=queue))
+        host.drop_queue(queue)

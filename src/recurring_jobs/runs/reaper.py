@@ -210,7 +210,7 @@ def _send_late(run: Run, task: Any, after: timedelta) -> bool:
 
 
 def _is_sendable(run: Run) -> bool:
-    return all(is_as_sent(stored) for stored in (run.args, run.kwargs, run.options))
+    return is_as_sent([run.args, run.kwargs, run.options])
 
 
 def _send(task: Any, run: Run, **changed: Any) -> None:

@@ -68,11 +68,10 @@ def retry_run(execution: Execution, *, exception: str, delay: float | None = Non
 
     The other has the same message and is due in *delay* seconds; None: it has its own.
     """
-    is_same = delay is not None and not execution.is_replacement
-    values = {"exception": exception, "heartbeat_at": None}
-    may_come_twice = is_same and not execution.cannot_be_stopped
-    resend_at = resend_time(delay or 0.0) if may_come_twice else None
-    return _report(execution, RunState.RETRYING, {**values, "resend_at": resend_at})
+    values: dict[str, Any] = {"exception": exception, "heartbeat_at": None, "resend_at": None}
+    if delay is not None and not (execution.is_replacement or execution.cannot_be_stopped):
+        values["resend_at"] = resend_time(delay)
+    return _report(execution, RunState.RETRYING, values)
 
 
 def resend_time(delay: float = 0.0) -> Any:
